@@ -1,0 +1,5 @@
+import sys
+
+from canh.cli import main
+
+sys.exit(main())

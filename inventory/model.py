@@ -1,0 +1,242 @@
+"""The province as typed, immutable values: the only source of truth.
+
+Everything else (machines, configurations, Ansible hosts, monitoring targets, rule
+placeholders) is derived from a `Province`. This module holds only the types; `loader`
+reads and checks them, `plan` gives every interface its address. Names follow NetBox.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from functools import cached_property
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from types import MappingProxyType
+from typing import Mapping
+
+
+class Role(StrEnum):
+    """What a device is for. A role decides platform templates, Ansible group and machine image."""
+
+    CORE = "core"  # CPNet core router
+    DISTRIBUTION = "distribution"  # data-centre router
+    FIREWALL = "firewall"
+    CE = "ce"  # customer-edge router of a department or commune
+    APPLICATION = "application"  # application host in the data centre
+    SOC = "soc"  # the host this platform runs on
+    WORKSTATION = "workstation"  # an office machine at a site
+
+
+class Platform(StrEnum):
+    """Operating system a device is driven through; a folder of network/platforms for routers."""
+
+    FRR = "frr"
+    DEBIAN = "debian"
+
+
+class SegmentKind(StrEnum):
+    LAN = "lan"
+    SERVERS = "servers"
+    SOC = "soc"
+    MANAGEMENT = "management"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """An administrative unit. A site outlives the unit that uses it."""
+
+    code: str
+    name: str
+    kind: str  # province, department, commune, ward
+    valid_from: date
+    valid_to: date | None = None  # None: still in force
+    successors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zone:
+    name: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One IP network of a site; `name` is unique in the province ("dc-servers")."""
+
+    name: str
+    site: str
+    kind: SegmentKind
+    zone: str
+    prefix: IPv4Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """One interface of a device, with its planned address.
+
+    `name` is the name on the device ("eth1", "lo", "mgmt0"). Exactly one of `link` and
+    `segment` says what it belongs to; the loopback and mgmt0 have neither / the management segment.
+    """
+
+    name: str
+    address: IPv4Interface
+    description: str = ""
+    link: str | None = None
+    segment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    name: str  # unique in the province, also the host name: "dc-fw1"
+    site: str
+    role: Role
+    platform: Platform
+    loopback: IPv4Address | None  # routers and the firewall; None for hosts
+    interfaces: tuple[Interface, ...]  # "lo" excluded, "mgmt0" included
+
+    def interface(self, name: str) -> Interface:
+        """The interface called `name`; KeyError when the device has none."""
+        for interface in self.interfaces:
+            if interface.name == name:
+                return interface
+        raise KeyError(f"{self.name} has no interface {name}")
+
+    @property
+    def management_address(self) -> IPv4Address:
+        """Where management (ssh) reaches the device: its mgmt0."""
+        return self.interface("mgmt0").address.ip
+
+    @property
+    def service_address(self) -> IPv4Address:
+        """Where the rest of the province reaches it in band: loopback, else its first data interface."""
+        if self.loopback is not None:
+            return self.loopback
+        return next(i.address.ip for i in self.interfaces if i.name != "mgmt0")
+
+    @property
+    def addresses(self) -> tuple[IPv4Address, ...]:
+        """Every address the device may send from, loopback first."""
+        own = tuple(i.address.ip for i in self.interfaces)
+        return own if self.loopback is None else (self.loopback, *own)
+
+    @property
+    def is_router(self) -> bool:
+        return self.platform is Platform.FRR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    device: str
+    interface: str
+    address: IPv4Interface
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A point-to-point link. `kind` is core, uplink, distribution or access."""
+
+    name: str  # "core1--dc-r1"
+    kind: str
+    a: End
+    b: End
+    bandwidth_bps: int
+    backup: bool = False  # a second uplink, used when the first is down
+    segment: str | None = None  # access links carry a segment; transit links none
+
+    @property
+    def cost(self) -> int:
+        """OSPF cost: a backup is only used when the primary is gone."""
+        return 100 if self.backup else 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Something a device offers: what flows point at and monitoring checks."""
+
+    name: str  # "app-https"
+    device: str
+    protocol: str  # "tcp" or "udp"
+    port: int
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """Traffic that is allowed. What no flow allows is denied and logged.
+
+    `source` names segments, zones, sites' devices or "any"; already resolved to networks here.
+    """
+
+    name: str
+    source: str
+    source_networks: tuple[IPv4Network, ...]
+    service: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    name: str
+    title: str  # as people call it, Vietnamese, NFC
+    profile: str
+    unit: str
+    zone: str
+    uplinks: tuple[str, ...]  # names of links
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the province says is normal; rules read it as placeholders."""
+
+    management_networks: tuple[IPv4Network, ...]
+    automation_accounts: tuple[str, ...]
+    administrators: tuple[str, ...]
+    default_accounts: tuple[str, ...]
+    working_hours: tuple[int, int]  # local hours [from, to)
+    log_retention: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lab:
+    """What the lab needs beyond the province: everything stays inside these networks."""
+
+    network: IPv4Network  # 10.250.0.0/16
+    network6: str  # fd00:250::/32
+    station: IPv4Interface  # the engineer's workstation on the management segment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Province:
+    """All of it, checked and addressed. Mappings are keyed by name and keep file order."""
+
+    slug: str
+    title: str
+    time_zone: str
+    units: Mapping[str, Unit]
+    zones: Mapping[str, Zone]
+    sites: Mapping[str, Site]
+    devices: Mapping[str, Device]
+    segments: Mapping[str, Segment]
+    links: Mapping[str, Link]
+    services: Mapping[str, Service]
+    flows: Mapping[str, Flow]
+    policy: Policy
+    lab: Lab | None
+
+    @cached_property
+    def device_by_address(self) -> Mapping[IPv4Address, Device]:
+        """Who owns an address; every address of every device."""
+        return MappingProxyType({a: d for d in self.devices.values() for a in d.addresses})
+
+    @property
+    def soc(self) -> Device:
+        """The SOC host (exactly one; the loader checks)."""
+        return next(d for d in self.devices.values() if d.role is Role.SOC)
+
+    def devices_of(self, *roles: Role) -> tuple[Device, ...]:
+        return tuple(d for d in self.devices.values() if d.role in roles)
+
+    def segment_of(self, address: IPv4Address) -> Segment | None:
+        """The segment an address lies in, None when it is in none."""
+        return next((s for s in self.segments.values() if address in s.prefix), None)
