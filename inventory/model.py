@@ -7,13 +7,13 @@ reads and checks them, `plan` gives every interface its address. Names follow Ne
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from types import MappingProxyType
-from typing import Mapping
 
 
 class Role(StrEnum):
@@ -75,8 +75,9 @@ class Segment:
 class Interface:
     """One interface of a device, with its planned address.
 
-    `name` is the name on the device ("eth1", "lo", "mgmt0"). Exactly one of `link` and
-    `segment` says what it belongs to; the loopback and mgmt0 have neither / the management segment.
+    `name` is the name on the device ("eth1", "mgmt0"). A transit interface has a `link` only, one
+    towards hosts has both (the link that carries the segment), or the segment only where the
+    inventory knows no machine behind it; mgmt0 has the segment "mgmt" only.
     """
 
     name: str
@@ -149,23 +150,47 @@ class Link:
         """OSPF cost: a backup is only used when the primary is gone."""
         return 100 if self.backup else 10
 
+    def end(self, device: str) -> End:
+        """The end at `device`; KeyError when the link does not touch it."""
+        for end in (self.a, self.b):
+            if end.device == device:
+                return end
+        raise KeyError(f"{self.name} does not end at {device}")
+
+    def other_end(self, device: str) -> End:
+        """The end away from `device`; KeyError when the link does not touch it."""
+        return self.b if self.end(device) is self.a else self.a
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """A link as one device sees it."""
+
+    link: Link
+    local: End
+    remote: End
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """Something a device offers: what flows point at and monitoring checks."""
 
     name: str  # "app-https"
-    device: str
+    device: str | None  # None: every device offers it (ssh, snmp)
     protocol: str  # "tcp" or "udp"
     port: int
     description: str = ""
+    is_out_of_band: bool = False  # reached at mgmt0, from the management segment; else at `service_address`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
     """Traffic that is allowed. What no flow allows is denied and logged.
 
-    `source` names segments, zones, sites' devices or "any"; already resolved to networks here.
+    `source` is as written: names of segments, zones or devices, or "any-device", joined by ", ".
+    Both ends are already resolved to networks (sorted, collapsed), so a filter needs nothing else.
+    A router sends from its loopback or the interface a packet leaves by, so a device as a source is
+    each of its in-band addresses; "any-device" holds the loopback and transit networks whole.
     """
 
     name: str
@@ -173,6 +198,10 @@ class Flow:
     source_networks: tuple[IPv4Network, ...]
     service: str
     reason: str
+    destination_networks: tuple[IPv4Network, ...]
+    protocol: str  # the service's
+    port: int  # the service's
+    is_out_of_band: bool = False  # the service's: belongs on mgmt0, never forwarded by a router
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +224,16 @@ class Policy:
     default_accounts: tuple[str, ...]
     working_hours: tuple[int, int]  # local hours [from, to)
     log_retention: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Networks:
+    """The province's own prefixes: where the address plan takes addresses from. They never overlap."""
+
+    loopbacks: IPv4Network  # a /32 for each router and firewall
+    transit: IPv4Network  # a /31 for each link between routers
+    segments: IPv4Network  # a prefix for each segment of a site
+    management: IPv4Network  # an address for each device's mgmt0: the segment "mgmt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +261,7 @@ class Province:
     services: Mapping[str, Service]
     flows: Mapping[str, Flow]
     policy: Policy
+    networks: Networks
     lab: Lab | None
 
     @cached_property
@@ -236,6 +276,22 @@ class Province:
 
     def devices_of(self, *roles: Role) -> tuple[Device, ...]:
         return tuple(d for d in self.devices.values() if d.role in roles)
+
+    def links_of(self, device: str) -> tuple[Link, ...]:
+        """Links that end at a device, in the order of its interfaces' numbers."""
+        names = [i.link for i in self.devices[device].interfaces if i.link is not None]
+        return tuple(self.links[n] for n in names)
+
+    def neighbours(self, device: str) -> tuple[Neighbour, ...]:
+        """Who is at the other end of each link of a device, in the order of its interfaces."""
+        return tuple(
+            Neighbour(link=link, local=link.end(device), remote=link.other_end(device))
+            for link in self.links_of(device)
+        )
+
+    def services_of(self, device: str) -> tuple[Service, ...]:
+        """What a device offers, services of every device included."""
+        return tuple(s for s in self.services.values() if s.device in (None, device))
 
     def segment_of(self, address: IPv4Address) -> Segment | None:
         """The segment an address lies in, None when it is in none."""
