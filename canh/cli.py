@@ -58,7 +58,7 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
     names = sorted(m.name for m in pkgutil.iter_modules(canh.verbs.__path__))
     for name in names:
         # Importing every verb's libraries costs seconds; only the one that is called, or all for --help.
-        wanted = name.replace("_", "-") in arguments or not set(n.replace("_", "-") for n in names) & set(arguments)
+        wanted = name.replace("_", "-") in arguments or not {n.replace("_", "-") for n in names} & set(arguments)
         if wanted:
             module = import_module(f"canh.verbs.{name}")
             module.arguments(verbs.add_parser(name.replace("_", "-"), help=module.HELP, description=module.HELP))
