@@ -1,0 +1,178 @@
+"""A message as received, and how it stands in a segment.
+
+    4 octets   magic, so that a reader finds the next record after a damaged one
+    u32        length of what follows the check sum
+    u32        CRC-32 of what follows, seeded with the spool's id: bytes that a sender put
+               into a message never pass for a record
+    i64        received, microseconds since 1970 UTC
+    u32        octets cut off the end by the receiver (0: whole)
+    u16        port of the peer
+    u8         length of the origin
+    origin     "<receiver> <peer address>", ASCII
+    raw        the message
+All numbers are little endian. Bytes in, records out; no file is touched here.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from uuid import UUID, uuid5
+
+MAGIC = b"\xf5\xc4\x01\xfa"  # 0xF5 and 0xFA occur in no UTF-8 text
+HEAD = struct.Struct("<4sII")
+FIXED = struct.Struct("<qIHB")
+SMALLEST = FIXED.size
+LARGEST = 16 * 1024 * 1024  # no receiver makes a larger one: a longer length is damage
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Received(NamedTuple):
+    """What a receiver hands over. A tuple, because hundreds of thousands are made a second."""
+
+    raw: bytes
+    received_us: int  # microseconds since 1970 UTC
+    receiver: str  # "syslog-udp", "syslog-tcp", "snmp-trap", "snmp-poll"
+    peer: str  # address, as text
+    peer_port: int
+    cut: int = 0  # octets the receiver cut off the end
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolRecord:
+    """A message as it was received, at its place in the spool."""
+
+    position: int  # grows from record to record; not dense
+    next_position: int  # where reading goes on after this one
+    spool_id: UUID
+    received: datetime  # aware UTC, microseconds
+    peer: str  # address of who sent it, as text
+    peer_port: int
+    receiver: str  # "syslog-udp", "syslog-tcp", "snmp-trap", "snmp-poll"
+    raw: bytes
+    cut: int = 0  # octets missing at the end: the message was longer than allowed
+
+    @property
+    def event_id(self) -> UUID:
+        """The same record gives the same id for ever; a new spool never reuses one."""
+        return uuid5(self.spool_id, str(self.position))
+
+    @property
+    def source(self) -> str:
+        """The name under which it is counted: "<receiver> <peer>"."""
+        return f"{self.receiver} {self.peer}"
+
+
+class Damage(NamedTuple):
+    """Octets that are no record: [start, end) of the buffer."""
+
+    start: int
+    end: int
+
+
+class Slice(NamedTuple):
+    """Where a record stands in a buffer: its start and its end."""
+
+    start: int
+    end: int
+
+
+def seed_of(spool_id: UUID) -> int:
+    """The start value of every check sum of this spool."""
+    return zlib.crc32(spool_id.bytes)
+
+
+def encode(record: Received, seed: int) -> bytes:
+    """The record as it stands in a segment."""
+    origin = _origin(record.receiver, record.peer)
+    body = FIXED.pack(record.received_us, record.cut, record.peer_port, len(origin)) + origin + record.raw
+    return HEAD.pack(MAGIC, len(body), zlib.crc32(body, seed)) + body
+
+
+def decode(buffer: bytes, where: Slice, position: int, spool_id: UUID) -> SpoolRecord:
+    """The record at a slice that `scan` found valid; `position` is that of its first octet."""
+    start = where.start + HEAD.size
+    received_us, cut, port, origin_length = FIXED.unpack_from(buffer, start)
+    start += FIXED.size
+    receiver, peer = _receiver_and_peer(buffer[start : start + origin_length])
+    return SpoolRecord(
+        position,
+        position + where.end - where.start,
+        spool_id,
+        _EPOCH + timedelta(microseconds=received_us),
+        peer,
+        port,
+        receiver,
+        buffer[start + origin_length : where.end],
+        cut,
+    )
+
+
+def scan(buffer: bytes, seed: int, *, is_last: bool) -> Iterator[Slice | Damage]:
+    """The records of a buffer that begins at a record's first octet, in order, and what lies between.
+
+    Ends where the buffer holds no whole record any more. What then remains may be the front of
+    a record: with `is_last` nothing follows it, so it is reported as damage.
+    """
+    offset, size = 0, len(buffer)
+    view = memoryview(buffer)
+    while offset < size:
+        end = _end_of(buffer, view, offset, seed)
+        if end > 0:
+            yield Slice(offset, end)
+            offset = end
+            continue
+        if end < 0 and not is_last:
+            return
+        found = _next(buffer, view, offset + 1, seed)
+        if found is None and not is_last:
+            return
+        yield Damage(offset, size if found is None else found)
+        offset = size if found is None else found
+
+
+def source_at(buffer: bytes, where: Slice) -> str:
+    """Only the source of a record, for counting."""
+    start = where.start + HEAD.size
+    length = buffer[start + FIXED.size - 1]
+    start += FIXED.size
+    return " ".join(_receiver_and_peer(buffer[start : start + length]))
+
+
+def _end_of(buffer: bytes, view: memoryview, offset: int, seed: int) -> int:
+    """End of the record at `offset`; -1 when it reaches past the buffer, 0 when it is none."""
+    if len(buffer) - offset < HEAD.size:
+        return -1 if MAGIC.startswith(buffer[offset : offset + 4]) or buffer.startswith(MAGIC, offset) else 0
+    magic, length, check = HEAD.unpack_from(buffer, offset)
+    if magic != MAGIC or not SMALLEST <= length <= LARGEST:
+        return 0
+    start = offset + HEAD.size
+    end = start + length
+    if end > len(buffer):
+        return -1
+    return end if zlib.crc32(view[start:end], seed) == check else 0
+
+
+def _next(buffer: bytes, view: memoryview, offset: int, seed: int) -> int | None:
+    """Start of the first whole record at or after `offset`."""
+    while (offset := buffer.find(MAGIC, offset)) >= 0:
+        if _end_of(buffer, view, offset, seed) > 0:
+            return offset
+        offset += 1
+    return None
+
+
+@lru_cache(maxsize=65536)
+def _origin(receiver: str, peer: str) -> bytes:
+    return f"{receiver} {peer}".encode("ascii")
+
+
+@lru_cache(maxsize=65536)
+def _receiver_and_peer(origin: bytes) -> tuple[str, str]:
+    receiver, _, peer = origin.decode("ascii", "replace").partition(" ")
+    return receiver, peer
