@@ -1,0 +1,42 @@
+"""What the worker that empties the spool needs of a store, and nothing more.
+
+The store keeps the worker's checkpoint *in the same atomic step* as the events (in its
+manifest): whatever is killed, whenever, reading goes on exactly behind what is stored, so
+nothing is missing and nothing is there twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from monitoring.event import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An event the store does not take; it becomes a dead letter."""
+
+    index: int  # in the sequence given to `write`
+    reason: str  # a word for counting ("type-conflict"), then ": " and detail if there is any
+
+
+class EventSink(Protocol):
+    """The writing side of a store. One process writes; `monitoring.store.writer(data_dir)` gives it."""
+
+    @property
+    def checkpoint(self) -> Mapping[str, Any]:
+        """As given to the last `commit` that returned; empty for a new store."""
+
+    def write(self, events: Sequence[Event]) -> Sequence[Refusal]:
+        """Take events in; not yet readable by others. Raises StoreError when it cannot go on."""
+
+    def commit(self, checkpoint: Mapping[str, Any]) -> None:
+        """Make everything written readable and durable together with `checkpoint` (small, JSON), or nothing of it.
+
+        Raises StoreError; the caller then drops this sink, opens a new one and starts again at its checkpoint.
+        """
+
+    def close(self) -> None:
+        """Let go of locks and files; what was not committed is gone."""

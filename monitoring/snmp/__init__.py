@@ -1,0 +1,33 @@
+"""SNMP: traps and informs received, devices polled; both become spool records of JSON.
+
+Trap or inform (receiver "snmp-trap"; `example-trap.json`, one object, UTF-8, one line in the spool):
+    version       "1", "2c", "3"
+    kind          "trap", "inform", or "rejected": a message that proved no right to be heard
+    reason        only when rejected: "unknown-user", "wrong-digest", "unknown-community",
+                  "unsupported-level", "not-in-time-window", "decryption-error", "malformed"
+    oid           snmpTrapOID, dotted, no leading dot ("" when rejected before it could be read)
+    name          its name ("linkDown"), or the dotted OID again when we know none
+    uptime_ms     sysUpTime of the sender in milliseconds, null when absent
+    security      {"level": "noAuthNoPriv" | "authNoPriv" | "authPriv", "user": v3 user name or "",
+                   "engine_id": hex of the sender's engine or ""}; never a community or password
+    varbinds      in order, without sysUpTime.0 and snmpTrapOID.0; each
+        oid       dotted, with the index
+        name      name of the object without index ("ifOperStatus"), or "" when unknown
+        index     what follows the object's OID ("3"), "" when the object is unknown
+        type      "Integer32" "Counter32" "Counter64" "Gauge32" "TimeTicks" "OctetString" "Hex"
+                  "ObjectIdentifier" "IpAddress" "Opaque" "Null"
+        value     number; text; for "Hex" the octets as lower-case hex; TimeTicks in hundredths of a second
+        label     only for an enumeration: its word ("down")
+
+Poll (receiver "snmp-poll", peer = the address asked; `example-poll.ndjson`, one object a record):
+    kind "system":     {"kind", "device", "is_up": true, "took_ms", "uptime_ms", "restarted": bool,
+                        "system": {"descr", "object_id", "name", "contact", "location"}}
+    kind "interface":  {"kind", "device", "index", "name", "alias", "type", "admin_status", "oper_status",
+                        "speed_bps", "counters": {"in_octets", "out_octets", "in_packets", "out_packets",
+                        "in_errors", "out_errors", "in_discards", "out_discards"},
+                        "interval_s", "in_bps", "out_bps", "in_errors_per_s", "out_errors_per_s"};
+                        counters are 64 bit where the device has them; the last five are null at the first
+                        poll and when the device restarted in between
+    kind "failure":    {"kind", "device", "is_up": false, "reason", "detail", "failures": polls missed in a row};
+                        reason is "timeout", "authentication", "unreachable" or "error"
+"""
