@@ -1,0 +1,10 @@
+"""The province as data: the only source of truth. See `docs/architecture.md`."""
+
+from __future__ import annotations
+
+from inventory.errors import InventoryError, OpsError
+from inventory.finding import Finding
+from inventory.loader import load, validate, write_allocations
+from inventory.model import Province
+
+__all__ = ["Finding", "InventoryError", "OpsError", "Province", "load", "validate", "write_allocations"]

@@ -8,6 +8,12 @@ They live here because `inventory` is the one package that everything may import
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inventory.finding import Finding
+
 
 class OpsError(Exception):
     """Cannot go on. `str()` gives the message people see: what, at where, fix."""
@@ -24,3 +30,7 @@ class OpsError(Exception):
 
 class InventoryError(OpsError):
     """The inventory cannot be used; `findings` says everything that is wrong with it."""
+
+    def __init__(self, what: str, *, where: object = None, fix: str = "", findings: Sequence[Finding] = ()) -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.findings = tuple(findings)

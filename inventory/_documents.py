@@ -1,0 +1,262 @@
+"""The inventory's documents as people write them in YAML; unknown keys are refused.
+
+One model a document, at the boundary: each has `to_domain()` where the inside has a type of its
+own. Sites and profiles have none: `_expand` turns the two together into devices and links.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from inventory.model import Lab, Networks, Platform, Policy, Role, SegmentKind, Unit, Zone
+
+_UNITS_BPS = {"k": 10**3, "M": 10**6, "G": 10**9}
+
+
+def _address_like(kind: Callable[[str], Any], example: str) -> BeforeValidator:
+    def read(value: Any) -> Any:
+        # ipaddress reads the integer 10 as 0.0.0.10, and YAML reads 1.10 as the number 1.1
+        if not isinstance(value, str):
+            raise ValueError(f"expected text like {example}")
+        try:
+            return kind(value)
+        except ValueError as error:
+            raise ValueError(f"{error}: expected text like {example}") from None
+
+    return BeforeValidator(read)
+
+
+def _slug(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}[a-z0-9]|[a-z]", value):
+        raise ValueError(f'"{value}" is not a name: lower-case letters, digits and hyphens, at most 32, a letter first')
+    return value
+
+
+def _bandwidth_bps(value: Any) -> Any:
+    match = re.fullmatch(r"([1-9][0-9]{0,5})([kMG])", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("a bandwidth is a number and k, M or G bits per second, like 100M")
+    return int(match[1]) * _UNITS_BPS[match[2]]
+
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f'"{value}" is not a time zone of the IANA database') from None
+    return value
+
+
+Text = Annotated[str, Field(min_length=1, max_length=500)]
+Slug = Annotated[str, AfterValidator(_slug)]
+Prefix = Annotated[IPv4Network, _address_like(IPv4Network, "10.1.0.0/24")]
+Address = Annotated[IPv4Address, _address_like(IPv4Address, "10.1.0.1")]
+AddressInPrefix = Annotated[IPv4Interface, _address_like(IPv4Interface, "10.1.0.1/24")]
+Bandwidth = Annotated[int, BeforeValidator(_bandwidth_bps)]
+Hour = Annotated[int, Field(ge=0, le=24)]
+
+
+class _Doc(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class NetworksDoc(_Doc):
+    loopbacks: Prefix
+    transit: Prefix
+    segments: Prefix
+    management: Prefix
+
+    def to_domain(self) -> Networks:
+        return Networks(
+            loopbacks=self.loopbacks, transit=self.transit, segments=self.segments, management=self.management
+        )
+
+
+class PolicyDoc(_Doc):
+    management_networks: list[Prefix] = Field(min_length=1)
+    automation_accounts: list[Text] = []
+    administrators: list[Text] = []
+    default_accounts: list[Text] = []
+    working_hours: Annotated[list[Hour], Field(min_length=2, max_length=2)]
+    log_retention_days: int = Field(ge=1, le=3660)
+
+    def to_domain(self) -> Policy:
+        start, end = self.working_hours
+        return Policy(
+            management_networks=tuple(self.management_networks),
+            automation_accounts=tuple(self.automation_accounts),
+            administrators=tuple(self.administrators),
+            default_accounts=tuple(self.default_accounts),
+            working_hours=(start, end),
+            log_retention=timedelta(days=self.log_retention_days),
+        )
+
+
+class LabDoc(_Doc):
+    network: Prefix
+    network6: Text
+    station: AddressInPrefix
+
+    def to_domain(self) -> Lab:
+        return Lab(network=self.network, network6=self.network6, station=self.station)
+
+
+class ProvinceDoc(_Doc):
+    """province.yaml"""
+
+    slug: Slug
+    title: Text
+    time_zone: Annotated[str, AfterValidator(_time_zone)]
+    networks: NetworksDoc
+    policy: PolicyDoc
+    lab: LabDoc | None = None
+
+
+class UnitDoc(_Doc):
+    name: Text
+    kind: Literal["province", "department", "district", "commune", "ward", "township"]
+    valid_from: date
+    valid_to: date | None = None
+    successors: list[Text] = []
+
+    def to_domain(self, code: str) -> Unit:
+        return Unit(
+            code=code,
+            name=self.name,
+            kind=self.kind,
+            valid_from=self.valid_from,
+            valid_to=self.valid_to,
+            successors=tuple(self.successors),
+        )
+
+
+class UnitsDoc(_Doc):
+    """units.yaml: units by code."""
+
+    units: dict[str, UnitDoc] = Field(min_length=1)
+
+
+class ZoneDoc(_Doc):
+    description: Text
+
+    def to_domain(self, name: str) -> Zone:
+        return Zone(name=name, description=self.description)
+
+
+class ServiceDoc(_Doc):
+    device: Slug  # a device, or "every-device"
+    protocol: Literal["tcp", "udp"]
+    port: int = Field(ge=1, le=65535)
+    description: str = ""
+    out_of_band: bool = False
+
+
+class FlowDoc(_Doc):
+    source: list[Slug] = Field(alias="from", min_length=1)
+    to: Slug
+    reason: Text
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_source_is_a_list_of_one(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("from"), str):
+            return value | {"from": [value["from"]]}
+        return value
+
+
+class ServicesDoc(_Doc):
+    """services.yaml: zones, services and flows by name."""
+
+    zones: dict[Slug, ZoneDoc] = Field(min_length=1)
+    services: dict[Slug, ServiceDoc] = {}
+    flows: dict[Slug, FlowDoc] = {}
+
+
+class DeviceDoc(_Doc):
+    role: Annotated[Role, Field(strict=False)]
+    platform: Annotated[Platform, Field(strict=False)] | None = None  # None: as the role has it
+
+
+class SegmentDoc(_Doc):
+    kind: Annotated[SegmentKind, Field(strict=False)]
+    gateway: Slug
+    host: Slug | None = None
+    size: int = Field(ge=16, le=30)  # prefix length
+    zone: Slug | None = None  # None: the site's
+
+
+class UplinkDoc(_Doc):
+    device: Slug = Field(alias="from")
+    bandwidth: Bandwidth
+    backup: bool = False
+
+
+class ProfileDoc(_Doc):
+    """profiles/<kind>.yaml: what every site of a kind has. Device names are local to the site."""
+
+    title: Text
+    zone: Slug
+    device_names: Text = "{site}-{device}"
+    segment_names: Text = "{site}-{segment}"
+    devices: dict[Slug, DeviceDoc] = Field(min_length=1)
+    segments: dict[Slug, SegmentDoc] = {}
+    links: list[Annotated[list[Slug], Field(min_length=2, max_length=2)]] = []
+    uplinks: list[UplinkDoc] = []
+    bandwidth: Bandwidth = 10**9  # of links inside the site
+
+    @model_validator(mode="after")
+    def _names_have_their_place(self) -> ProfileDoc:
+        for template, word in ((self.device_names, "device"), (self.segment_names, "segment")):
+            plain = template.replace("{site}", "").replace(f"{{{word}}}", "")
+            if f"{{{word}}}" not in template or not re.fullmatch(r"[a-z0-9-]*", plain):
+                raise ValueError(
+                    f'a name pattern is made of {{site}}, {{{word}}}, letters and hyphens, not "{template}"'
+                )
+        return self
+
+
+class SegmentExceptionDoc(_Doc):
+    size: int | None = Field(default=None, ge=16, le=30)
+    zone: Slug | None = None
+    prefix: Prefix | None = None  # fixed by hand: an address range that was there before us
+
+
+class UplinkExceptionDoc(_Doc):
+    to: Slug
+    bandwidth: Bandwidth | None = None
+
+
+class SiteDoc(_Doc):
+    """sites/<slug>.yaml: a profile and its exceptions."""
+
+    title: Text
+    profile: Slug
+    unit: Text
+    uplinks: list[UplinkExceptionDoc] = []
+    zone: Slug | None = None
+    without: list[Slug] = []
+    segments: dict[Slug, SegmentExceptionDoc] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _an_uplink_is_a_name_when_it_has_no_exception(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("uplinks"), list):
+            return value | {"uplinks": [{"to": u} if isinstance(u, str) else u for u in value["uplinks"]]}
+        return value
+
+
+class AllocationsDoc(_Doc):
+    """allocations.yaml: what the address plan has given out. Written by a program, kept in git."""
+
+    loopbacks: dict[str, Address] = {}
+    management: dict[str, Address] = {}
+    transit: dict[str, Prefix] = {}
+    segments: dict[str, Prefix] = {}
+    ports: dict[str, Annotated[int, Field(ge=1, le=999)]] = {}

@@ -1,0 +1,170 @@
+"""From the folder of a province to its documents, each checked against its model.
+
+Second step of the loader. Takes plain data from `_yaml`, gives typed documents, and words
+pydantic's errors as findings people can act on. What spans documents is left to `_checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Generic, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from inventory._documents import AllocationsDoc, ProfileDoc, ProvinceDoc, ServicesDoc, SiteDoc, UnitsDoc
+from inventory._yaml import Document, pointer_of, read
+from inventory.errors import InventoryError
+from inventory.finding import Finding
+
+PROFILES = Path(__file__).parent / "profiles"
+Model = TypeVar("Model", bound=BaseModel)
+_TYPES = {
+    "string_type": "text (put it in quotes)",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "`key: value` lines",
+    "model_type": "`key: value` lines",
+    "date_type": "a date like 2025-07-01",
+    "date_from_datetime_inexact": "a date like 2025-07-01, without a time",
+    "none_required": "nothing",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read(Generic[Model]):
+    """A document and what it says."""
+
+    document: Document
+    says: Model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """Every document of a province; a mapping's key is the file's name without .yaml."""
+
+    province: Read[ProvinceDoc]
+    units: Read[UnitsDoc]
+    services: Read[ServicesDoc]
+    profiles: Mapping[str, Read[ProfileDoc]]
+    sites: Mapping[str, Read[SiteDoc]]
+    allocations: Read[AllocationsDoc]
+
+
+def shown(path: Path) -> str:
+    """How messages name a file: from the working directory when it lies below."""
+    absolute, here = path.absolute(), Path.cwd()
+    return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
+
+
+def read_folder(folder: Path) -> tuple[Folder | None, list[Finding]]:
+    """Read all documents of a province. The folder is None when one of them is missing a usable form.
+
+    Raises InventoryError when `folder` is not a directory.
+    """
+    if not folder.is_dir():
+        fix = "name a folder with --province, or write one with `canh init SLUG DIR`"
+        raise InventoryError("there is no province here", where=shown(folder), fix=fix)
+    findings: list[Finding] = []
+
+    def one(path: Path, model: type[Model]) -> Read[Model] | None:
+        found, problems = _read_as(path, model)
+        findings.extend(problems)
+        return found
+
+    province = one(folder / "province.yaml", ProvinceDoc)
+    units = one(folder / "units.yaml", UnitsDoc)
+    services = one(folder / "services.yaml", ServicesDoc)
+    profile_files = {p.stem: p for place in (PROFILES, folder / "profiles") for p in sorted(place.glob("*.yaml"))}
+    profiles = {name: one(path, ProfileDoc) for name, path in profile_files.items()}
+    sites = {p.stem: one(p, SiteDoc) for p in sorted((folder / "sites").glob("*.yaml"))}
+    allocations = _allocations(folder / "allocations.yaml", findings)
+    usable_sites = {n: s for n, s in sites.items() if s is not None}
+    usable_profiles = {n: p for n, p in profiles.items() if p is not None}
+    if province is None or units is None or services is None or allocations is None:
+        return None, findings
+    if len(usable_sites) < len(sites) or len(usable_profiles) < len(profiles):
+        return None, findings
+    return (
+        Folder(
+            province=province,
+            units=units,
+            services=services,
+            profiles=usable_profiles,
+            sites=usable_sites,
+            allocations=allocations,
+        ),
+        findings,
+    )
+
+
+def _allocations(path: Path, findings: list[Finding]) -> Read[AllocationsDoc] | None:
+    if not path.exists():  # a province that has just been written has none yet
+        empty = Document(path=path, shown=shown(path), data={}, lines={"": 1})
+        return Read(document=empty, says=AllocationsDoc())
+    found, problems = _read_as(path, AllocationsDoc)
+    findings.extend(problems)
+    return found
+
+
+def _read_as(path: Path, model: type[Model]) -> tuple[Read[Model] | None, list[Finding]]:
+    document, findings = read(path, shown(path))
+    if document is None:
+        return None, findings
+    try:
+        return Read(document=document, says=model.model_validate(document.data)), findings
+    except ValidationError as error:
+        told = {f.pointer for f in findings}
+        worded = (_worded(e, document, model) for e in error.errors(include_url=False))
+        return None, findings + [f for f in worded if f.pointer not in told]
+
+
+def _worded(error: Any, document: Document, model: type[BaseModel]) -> Finding:
+    """One of pydantic's errors in our words."""
+    kind, ctx = error["type"], error.get("ctx", {})
+    parts = [p for p in error["loc"] if p != "[key]"]
+    pointer = pointer_of(*parts)
+    if kind == "extra_forbidden":
+        known = _keys_at(model, parts[:-1])
+        close = get_close_matches(str(parts[-1]), known, n=1)
+        fix = f'did you mean "{close[0]}"?' if close else f"remove it; the keys here are {', '.join(known)}"
+        return document.finding(pointer, f'the key "{parts[-1]}" is unknown', fix)
+    if kind == "missing":
+        return document.finding(pointer, f'the key "{parts[-1]}" is missing', f"add `{parts[-1]}:` here")
+    if kind in _TYPES:
+        got = _type_name(error["input"])
+        return document.finding(pointer, f"wrong type: this is {got}", f"write {_TYPES[kind]}")
+    if kind in ("literal_error", "enum"):
+        return document.finding(pointer, f'"{error["input"]}" is not one of the choices', f"choose {ctx['expected']}")
+    if kind == "value_error":
+        what, _, expected = str(ctx["error"]).partition(": ")
+        return document.finding(pointer, what, f"write {expected}" if expected else "correct it")
+    return document.finding(pointer, f"{error['msg'].lower()}, this is {error['input']!r}", "choose a value in range")
+
+
+def _type_name(value: Any) -> str:
+    names = {str: "text", bool: "true/false", int: "a number", float: "a number", list: "a list", dict: "a mapping"}
+    return "empty" if value is None else names.get(type(value), type(value).__name__)
+
+
+def _keys_at(model: type[BaseModel], parts: list[str | int]) -> list[str]:
+    """The keys a document may have at a place, in the model's order."""
+    here: type[BaseModel] | None = model
+    fields: Any = None
+    for part in parts:
+        if here is not None:
+            fields = next((f.annotation for n, f in here.model_fields.items() if part in (n, f.alias)), None)
+            here = fields if isinstance(fields, type) and issubclass(fields, BaseModel) else None
+        else:
+            here = _model_in(fields)
+    here = here or _model_in(fields)
+    return [f.alias or n for n, f in here.model_fields.items()] if here else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((m for m in map(_model_in, get_args(annotation)) if m is not None), None)
