@@ -1,0 +1,85 @@
+//! `canh_native`: the matching hot path of Canh for Python. Thin: this file only crosses the border.
+
+mod rules;
+mod source;
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+
+/// (event, rule, [(selection, field, value, pattern)]): numbers count from 0.
+type Found = (usize, u32, Vec<(String, String, String, String)>);
+type Batch = (Vec<Found>, Vec<(usize, String)>);
+
+/// Sigma rules compiled once; immutable, shared between threads without a lock on the GIL.
+#[pyclass(frozen, module = "canh_native")]
+struct RuleSet {
+    rules: rules::Rules,
+}
+
+#[pymethods]
+impl RuleSet {
+    /// documents: YAML texts. log_sources: the routing table as JSON. pipelines: built-in names or YAML.
+    /// Raises ValueError for a broken table or pipeline; broken rules are in `refused`.
+    #[new]
+    #[pyo3(signature = (documents, log_sources, pipelines = Vec::new()))]
+    fn new(py: Python<'_>, documents: Vec<String>, log_sources: String, pipelines: Vec<String>) -> PyResult<Self> {
+        let rules = py.detach(|| rules::Rules::compile(&documents, &log_sources, &pipelines));
+        Ok(RuleSet { rules: rules.map_err(PyValueError::new_err)? })
+    }
+
+    /// One JSON object a rule, by number: document, id, name, title, level, tags, product, category, service.
+    #[getter]
+    fn described(&self) -> Vec<String> {
+        self.rules.described.clone()
+    }
+
+    /// (document, reason) for each document that cannot be used.
+    #[getter]
+    fn refused(&self) -> Vec<(usize, String)> {
+        self.rules.refused.clone()
+    }
+
+    /// (document, remark) about documents that are used all the same.
+    #[getter]
+    fn remarks(&self) -> Vec<(usize, String)> {
+        self.rules.remarks.clone()
+    }
+
+    /// events: a list of JSON objects as bytes, or NDJSON as bytes (blank lines are not events).
+    /// Returns the matches in order of event and rule, and (event, reason) for what is no JSON object.
+    fn match_batch(&self, py: Python<'_>, events: &Bound<'_, PyAny>) -> PyResult<Batch> {
+        if let Ok(lines) = events.extract::<Vec<PyBackedBytes>>() {
+            return Ok(py.detach(|| self.run(lines.iter().map(|line| &line[..]))));
+        }
+        let text: PyBackedBytes =
+            events.extract().map_err(|_| PyTypeError::new_err("events: a list of bytes, or NDJSON as bytes"))?;
+        Ok(py.detach(|| self.run(text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()))))
+    }
+
+    /// (product, category, service) of each log source one event is of; "" for what is not said.
+    fn log_sources(&self, event: &[u8]) -> PyResult<Vec<(String, String, String)>> {
+        let sources = self.rules.sources(event).map_err(PyValueError::new_err)?;
+        let text = |part: Option<String>| part.unwrap_or_default();
+        Ok(sources.into_iter().map(|s| (text(s.product), text(s.category), text(s.service))).collect())
+    }
+}
+
+impl RuleSet {
+    fn run<'a>(&self, lines: impl Iterator<Item = &'a [u8]>) -> Batch {
+        let (mut found, mut invalid) = (Vec::new(), Vec::new());
+        for (at, line) in lines.enumerate() {
+            match self.rules.matches(line) {
+                Ok(matches) => found.extend(matches.into_iter().map(|one| (at, one.rule, one.fields))),
+                Err(reason) => invalid.push((at, reason)),
+            }
+        }
+        (found, invalid)
+    }
+}
+
+#[pymodule]
+mod canh_native {
+    #[pymodule_export]
+    use super::RuleSet;
+}
