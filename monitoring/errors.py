@@ -7,6 +7,7 @@ MonitoringError              the family; an OpsError, so it prints what, where, 
 │   └── SpoolUnwritable      read-only or failing directory
 ├── ReceiverError            a receiver cannot start (port in use, no right to bind)
 ├── SecretsError             secrets.json is missing or not as documented
+├── ParserError               a parser's folder is not as it should be
 ├── StoreError               the store cannot be read or written
 └── QueryError               a search expression that does not parse
 """
@@ -42,6 +43,10 @@ class ReceiverError(MonitoringError):
 
 class SecretsError(MonitoringError):
     """The credentials file cannot be used."""
+
+
+class ParserError(MonitoringError):
+    """A parser's folder is not as it should be."""
 
 
 class StoreError(MonitoringError):

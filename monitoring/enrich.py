@@ -1,0 +1,115 @@
+"""What the inventory and the change journal know about an event.
+
+The peer address decides who sent a message; a host name inside counts only from a declared relay.
+`Sources` is built once from a province and is a look-up afterwards; The change journal is `changes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import IPv4Address, ip_address
+
+from inventory.model import Device, Province, Role
+from monitoring.event import Value
+from monitoring.parsers._rules import ip_text
+
+_OBSERVER = {Role.CORE: "router", Role.DISTRIBUTION: "router", Role.CE: "router", Role.FIREWALL: "firewall"}
+_CACHE_SIZE = 65536
+Facts = Mapping[str, Value]
+
+
+class Sources:
+    """Who an address belongs to. Holds plain values only, so it can be pickled."""
+
+    def __init__(self, province: Province, relays: frozenset[str] = frozenset()) -> None:
+        self._relays = relays
+        self._devices = {name: _device_facts(d, province) for name, d in province.devices.items()}
+        self._platforms = {name: str(d.platform) for name, d in province.devices.items()}
+        self._owner = {str(a): d.name for d in province.devices.values() for a in d.addresses}
+        own = next((d.name for d in province.devices.values() if d.role is Role.SOC), None)
+        if own is not None:  # what the platform's own host sends to itself
+            self._owner |= {"127.0.0.1": own, "::1": own}
+        self._segments = tuple((s.prefix, s.site, s.zone) for s in province.segments.values())
+        self._zones = {d.name: str(province.sites[d.site].zone) for d in province.devices.values()}
+        self._sites = {d.name: d.site for d in province.devices.values()}
+        self._by_peer: dict[tuple[str, str], Facts] = {}
+        self._ends: dict[tuple[str, str], Facts] = {}
+
+    def device_of(self, peer: str, claimed: str) -> str:
+        """The device that sent a message, "" when it is none of the inventory."""
+        if peer in self._relays and claimed in self._devices:
+            return claimed
+        return self._owner.get(peer, "")
+
+    def platform_of(self, device: str) -> str:
+        return self._platforms.get(device, "")
+
+    def facts_of(self, peer: str, device: str) -> Facts:
+        """host.*, observer.* and canh.* of the sender."""
+        facts = self._by_peer.get((peer, device))
+        if facts is None:
+            if len(self._by_peer) >= _CACHE_SIZE:
+                self._by_peer.clear()
+            facts = self._by_peer[peer, device] = self._sender(peer, device)
+        return facts
+
+    def end(self, side: str, address: str) -> Facts:
+        """canh.src.* or canh.dst.* of one end of a connection."""
+        key = (side, address)
+        facts = self._ends.get(key)
+        if facts is None:
+            if len(self._ends) >= _CACHE_SIZE:
+                self._ends.clear()
+            facts = self._ends[key] = self._end(side, address)
+        return facts
+
+    def _sender(self, peer: str, device: str) -> Facts:
+        if not device:
+            return {"canh.source.known": False} | ({"host.name": peer, "host.ip": peer} if peer else {})
+        facts = {**self._devices[device], "canh.source.known": True}
+        if peer in self._owner and peer not in ("127.0.0.1", "::1"):
+            facts["host.ip"] = peer
+        return facts
+
+    def _end(self, side: str, address: str) -> Facts:
+        owner = self._owner.get(address, "")
+        facts: dict[str, Value] = {f"canh.{side}.known": bool(owner)}
+        if owner:
+            facts[f"canh.{side}.device"] = owner
+        segment = self._segment(address)
+        if segment is not None:
+            facts[f"canh.{side}.site"], facts[f"canh.{side}.zone"] = segment
+        elif owner:
+            facts[f"canh.{side}.site"], facts[f"canh.{side}.zone"] = self._sites[owner], self._zones[owner]
+        return facts
+
+    def _segment(self, address: str) -> tuple[str, str] | None:
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return None
+        if not isinstance(parsed, IPv4Address):
+            return None
+        return next(((site, zone) for prefix, site, zone in self._segments if parsed in prefix), None)
+
+
+def peer_text(peer: str) -> str:
+    """The peer's address in its usual form: an IPv4 address mapped into IPv6 is IPv4."""
+    return ip_text(peer) or peer
+
+
+def _device_facts(device: Device, province: Province) -> dict[str, Value]:
+    site = province.sites[device.site]
+    facts: dict[str, Value] = {
+        "host.name": device.name,
+        "host.ip": str(device.addresses[0]),
+        "canh.site": device.site,
+        "canh.unit": site.unit,
+        "canh.zone": site.zone,
+        "canh.role": str(device.role),
+        "canh.platform": str(device.platform),
+    }
+    kind = _OBSERVER.get(device.role)
+    if kind is not None:
+        facts |= {"observer.name": device.name, "observer.type": kind}
+    return facts
