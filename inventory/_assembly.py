@@ -13,6 +13,7 @@ from typing import TypeVar
 from inventory._documents import FlowDoc, ServiceDoc
 from inventory._expand import DeviceDraft, Draft, SegmentDraft, WireDraft
 from inventory._reading import Folder
+from inventory.allocations import Allocations
 from inventory.model import (
     Device,
     End,
@@ -26,7 +27,7 @@ from inventory.model import (
     Service,
     Site,
 )
-from inventory.plan import Allocations, addresses_in
+from inventory.plan import addresses_in
 
 ANY_DEVICE = "any-device"
 EVERY_DEVICE = "every-device"

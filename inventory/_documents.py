@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from inventory.allocations import Allocations
 from inventory.model import Lab, Networks, Platform, Policy, Role, SegmentKind, Unit, Zone
 
 _UNITS_BPS = {"k": 10**3, "M": 10**6, "G": 10**9}
@@ -260,3 +261,12 @@ class AllocationsDoc(_Doc):
     transit: dict[str, Prefix] = {}
     segments: dict[str, Prefix] = {}
     ports: dict[str, Annotated[int, Field(ge=1, le=999)]] = {}
+
+    def to_domain(self) -> Allocations:
+        return Allocations(
+            loopbacks=self.loopbacks,
+            management=self.management,
+            transit=self.transit,
+            segments=self.segments,
+            ports=self.ports,
+        )

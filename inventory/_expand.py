@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from inventory._documents import ProfileDoc, SiteDoc
-from inventory._reading import Folder, Read
+from inventory._reading import Folder, Read, Reading
 from inventory._yaml import Document
 from inventory.finding import Finding
 from inventory.model import Platform, Role, SegmentKind
@@ -85,10 +85,12 @@ class Draft:
     wires: tuple[WireDraft, ...]
 
 
-def expand(folder: Folder) -> Draft:
-    """All sites by their profiles. A site whose profile is unknown gives nothing; `_checks` says so."""
+def expand(folder: Folder | Reading) -> Draft:
+    """All sites by their profiles. A site whose profile is unknown gives nothing; `_check_sites` says so."""
     known = [
-        (n, s, folder.profiles[s.says.profile]) for n, s in folder.sites.items() if s.says.profile in folder.profiles
+        (name, site, folder.profiles[site.says.profile])
+        for name, site in folder.sites.items()
+        if site.says.profile in folder.profiles
     ]
     sites = [_Site(name, site, profile) for name, site, profile in known]
     return Draft(

@@ -6,7 +6,8 @@ pydantic's errors as findings people can act on. What spans documents is left to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -54,21 +55,51 @@ class Folder:
     allocations: Read[AllocationsDoc]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What could be read of a Folder: None or left out is a document with findings of its own.
+
+    `is_complete` says nothing is left out, so that a name found nowhere is really nowhere.
+    """
+
+    folder: Path
+    province: Read[ProvinceDoc] | None
+    units: Read[UnitsDoc] | None
+    services: Read[ServicesDoc] | None
+    profiles: Mapping[str, Read[ProfileDoc]]
+    sites: Mapping[str, Read[SiteDoc]]
+    allocations: Read[AllocationsDoc] | None
+    is_complete: bool
+
+    def whole(self) -> Folder | None:
+        """The Folder; None when a document of it is missing."""
+        if not self.is_complete or not (self.province and self.units and self.services and self.allocations):
+            return None
+        return Folder(
+            province=self.province,
+            units=self.units,
+            services=self.services,
+            profiles=self.profiles,
+            sites=self.sites,
+            allocations=self.allocations,
+        )
+
+
 def shown(path: Path) -> str:
     """How messages name a file: from the working directory when it lies below."""
     absolute, here = path.absolute(), Path.cwd()
     return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
 
 
-def read_folder(folder: Path) -> tuple[Folder | None, list[Finding]]:
-    """Read all documents of a province. The folder is None when one of them is missing a usable form.
+def read_folder(folder: Path) -> tuple[Reading, list[Finding]]:
+    """Read all documents of a province, and what is wrong in each by itself.
 
     Raises InventoryError when `folder` is not a directory.
     """
     if not folder.is_dir():
         fix = "name a folder with --province, or write one with `canh init SLUG DIR`"
         raise InventoryError("there is no province here", where=shown(folder), fix=fix)
-    findings: list[Finding] = []
+    findings = _misnamed(folder)
 
     def one(path: Path, model: type[Model]) -> Read[Model] | None:
         found, problems = _read_as(path, model)
@@ -82,23 +113,32 @@ def read_folder(folder: Path) -> tuple[Folder | None, list[Finding]]:
     profiles = {name: one(path, ProfileDoc) for name, path in profile_files.items()}
     sites = {p.stem: one(p, SiteDoc) for p in sorted((folder / "sites").glob("*.yaml"))}
     allocations = _allocations(folder / "allocations.yaml", findings)
-    usable_sites = {n: s for n, s in sites.items() if s is not None}
-    usable_profiles = {n: p for n, p in profiles.items() if p is not None}
-    if province is None or units is None or services is None or allocations is None:
-        return None, findings
-    if len(usable_sites) < len(sites) or len(usable_profiles) < len(profiles):
-        return None, findings
-    return (
-        Folder(
-            province=province,
-            units=units,
-            services=services,
-            profiles=usable_profiles,
-            sites=usable_sites,
-            allocations=allocations,
-        ),
-        findings,
+    reading = Reading(
+        folder=folder,
+        province=province,
+        units=units,
+        services=services,
+        profiles={n: p for n, p in profiles.items() if p is not None},
+        sites={n: s for n, s in sites.items() if s is not None},
+        allocations=allocations,
+        is_complete=None not in (province, units, services, allocations, *profiles.values(), *sites.values()),
     )
+    return reading, findings
+
+
+def _misnamed(folder: Path) -> list[Finding]:
+    """Files that would be passed over in silence."""
+    places = [p for name in ("sites", "profiles") for p in sorted((folder / name).glob("*")) if p.suffix != ".yaml"]
+    return [
+        Finding(
+            what=f'"{p.name}" is not read: its name does not end in .yaml',
+            where=f"{shown(p)}:1",
+            pointer="",
+            fix="rename it, or take it out of this folder",
+        )
+        for p in places
+        if not p.name.startswith(".")
+    ]
 
 
 def _allocations(path: Path, findings: list[Finding]) -> Read[AllocationsDoc] | None:
@@ -118,8 +158,24 @@ def _read_as(path: Path, model: type[Model]) -> tuple[Read[Model] | None, list[F
         return Read(document=document, says=model.model_validate(document.data)), findings
     except ValidationError as error:
         told = {f.pointer for f in findings}
-        worded = (_worded(e, document, model) for e in error.errors(include_url=False))
-        return None, findings + [f for f in worded if f.pointer not in told]
+        errors = error.errors(include_url=False)
+        worded = [_worded(e, document, model) for e in errors]
+        findings = findings + [f for f in worded if f.pointer not in told]
+        return _without_unknown_keys(document, model, errors), findings
+
+
+def _without_unknown_keys(document: Document, model: type[Model], errors: Sequence[Any]) -> Read[Model] | None:
+    """The document as if its unknown keys were not there, so that the rest of it is checked too."""
+    if any(e["type"] != "extra_forbidden" for e in errors):
+        return None
+    data = deepcopy(document.data)
+    for error in errors:
+        *parents, key = error["loc"]
+        holder: Any = data
+        for part in parents:
+            holder = holder[part]
+        del holder[key]
+    return Read(document=document, says=model.model_validate(data))
 
 
 def _worded(error: Any, document: Document, model: type[BaseModel]) -> Finding:

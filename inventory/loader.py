@@ -12,11 +12,12 @@ from pathlib import Path
 from inventory._assembly import assemble
 from inventory._checks import check
 from inventory._expand import expand
-from inventory._reading import Folder, read_folder, shown
+from inventory._reading import Folder, Reading, read_folder, shown
+from inventory.allocations import text_of
 from inventory.errors import InventoryError
 from inventory.finding import Finding
 from inventory.model import Province
-from inventory.plan import Allocations, allocate, missing, release, text_of
+from inventory.plan import allocate, missing, release
 
 
 def load(folder: Path) -> Province:
@@ -24,10 +25,8 @@ def load(folder: Path) -> Province:
 
     Raises InventoryError, whose text lists every finding.
     """
-    documents, findings = _examined(folder)
-    if documents is None or findings:
-        raise _refused(folder, findings)
-    return assemble(documents, expand(documents), given_in(documents))
+    documents = _sound(folder, addressed=True)
+    return assemble(documents, expand(documents), documents.allocations.says.to_domain())
 
 
 def validate(folder: Path) -> list[Finding]:
@@ -35,7 +34,7 @@ def validate(folder: Path) -> list[Finding]:
 
     Raises InventoryError when there is no folder.
     """
-    return _examined(folder)[1]
+    return _examined(folder, addressed=True)[1]
 
 
 def write_allocations(folder: Path, *, prune: bool = False) -> tuple[str, ...]:
@@ -44,41 +43,33 @@ def write_allocations(folder: Path, *, prune: bool = False) -> tuple[str, ...]:
     prune: also drop entries that nothing needs any more. Raises InventoryError when anything else is
     wrong with the province, or PoolExhausted; the file is untouched then.
     """
-    documents, findings = _examined(folder, addressed=False)
-    if documents is None or findings:
-        raise _refused(folder, findings)
-    draft, before = expand(documents), given_in(documents)
+    documents = _sound(folder, addressed=False)
+    draft, before = expand(documents), documents.allocations.says.to_domain()
     lacking = missing(draft, before)
     province = documents.province.says
     station = [province.lab.station.ip] if province.lab else []
     kept = release(draft, before) if prune else before
     after = allocate(draft, kept, province.networks.to_domain(), station)
-    if lacking or kept != before:
+    if after != before:
         _replace(folder / "allocations.yaml", text_of(after))
     return tuple(f"{n.kind} {n.key}" for n in lacking)
 
 
-def given_in(documents: Folder) -> Allocations:
-    """The allocation file as the plan uses it."""
-    says = documents.allocations.says
-    return Allocations(
-        loopbacks=says.loopbacks,
-        management=says.management,
-        transit=says.transit,
-        segments=says.segments,
-        ports=says.ports,
-    )
+def _sound(folder: Path, *, addressed: bool) -> Folder:
+    reading, findings = _examined(folder, addressed=addressed)
+    documents = reading.whole()
+    if documents is None or findings:
+        raise _refused(folder, findings)
+    return documents
 
 
-def _examined(folder: Path, *, addressed: bool = True) -> tuple[Folder | None, list[Finding]]:
-    documents, findings = read_folder(folder)
-    if documents is None:
-        return None, findings
-    found = [*findings, *check(documents, expand(documents), given_in(documents), addressed=addressed)]
-    return documents, sorted(found, key=lambda f: _place(documents, f))
+def _examined(folder: Path, *, addressed: bool) -> tuple[Reading, list[Finding]]:
+    reading, findings = read_folder(folder)
+    findings.extend(check(reading, expand(reading), addressed=addressed))
+    return reading, sorted(findings, key=_place)
 
 
-def _place(documents: Folder, finding: Finding) -> tuple[int, str, int]:
+def _place(finding: Finding) -> tuple[int, str, int]:
     """File order: province, units, services, profiles, sites, allocations; then the line."""
     file, _, line = finding.where.rpartition(":")
     order = ("province.yaml", "units.yaml", "services.yaml", "profiles", "sites", "allocations.yaml")

@@ -2,7 +2,7 @@
 
 Deterministic, and stable: what has been given out is kept in `allocations.yaml`, beside the
 province in git, so adding or removing a site never renumbers another. `missing` tells what is not
-given out yet; `allocate` gives it out, lowest free first, in document order; `text_of` is the file.
+given out yet; `allocate` gives it out, lowest free first, in document order.
 """
 
 from __future__ import annotations
@@ -12,30 +12,16 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from inventory._expand import Draft, SegmentDraft
+from inventory.allocations import Allocations
 from inventory.errors import InventoryError
 from inventory.model import Networks
 
 # The first ten management addresses are for the station and what is not a device of ours.
 MANAGEMENT_RESERVED = 10
-HEADER = """\
-# What the address plan has given out. Written by `canh validate --allocate`; keep it in git.
-# An entry stays when its site goes, so that nothing is given out twice; `--release` frees such entries.
-"""
 
 
 class PoolExhausted(InventoryError):
     """A network of province.yaml has no room for one more."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allocations:
-    """What has been given out. Ports are keyed "device/link" or "device/segment"."""
-
-    loopbacks: Mapping[str, IPv4Address]
-    management: Mapping[str, IPv4Address]
-    transit: Mapping[str, IPv4Network]
-    segments: Mapping[str, IPv4Network]
-    ports: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,26 +99,6 @@ def release(draft: Draft, given: Allocations) -> Allocations:
 def addresses_in(segment: SegmentDraft, prefix: IPv4Network) -> tuple[IPv4Address, IPv4Address]:
     """Of the gateway (the first) and the host (the tenth, the second in a small prefix)."""
     return prefix[1], prefix[10] if prefix.prefixlen <= 28 else prefix[2]
-
-
-def text_of(allocations: Allocations) -> str:
-    """The allocation file: each part sorted by what was given out, so that a new entry is one new line."""
-    parts = [HEADER]
-    for kind in Allocations.__slots__:
-        entries = getattr(allocations, kind)
-        parts.append(f"\n{kind}:" if entries else f"\n{kind}: {{}}")
-        key_of = _port_order if kind == "ports" else _value_order
-        parts.extend(f"  {name}: {value}" for name, value in sorted(entries.items(), key=key_of))
-    return "\n".join(parts).replace("\n\n\n", "\n\n") + "\n"
-
-
-def _value_order(entry: tuple[str, IPv4Address | IPv4Network]) -> tuple[int, str]:
-    value = entry[1]
-    return int(value if isinstance(value, IPv4Address) else value.network_address), entry[0]
-
-
-def _port_order(entry: tuple[str, int]) -> tuple[str, int]:
-    return entry[0].partition("/")[0], entry[1]
 
 
 def _exhausted(kind: str, pool: IPv4Network, key: str) -> PoolExhausted:
