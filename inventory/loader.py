@@ -86,8 +86,13 @@ def _refused(folder: Path, findings: list[Finding]) -> InventoryError:
 
 def _replace(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        what = f"the allocations cannot be written: {error.strerror}"
+        raise InventoryError(what, where=shown(path), fix="make the folder writable, and leave room in it") from None
