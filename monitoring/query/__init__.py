@@ -1,0 +1,43 @@
+"""The query language: Lucene query strings over ECS names, as a small tree.
+
+    source.ip:10.250.0.0/16 AND event.action:login AND NOT user.name:ansible
+    user.name:adm* OR source.port:[1 TO 1023] OR "connection reset"
+Words side by side mean AND. A word or phrase without a field is looked for in the message and the
+original line, in any case. `field:*` is any value; ranges are `[a TO b]`, `{a TO b}`, `>a`, `<=a`;
+`/.../` is a regular expression (RE2); a colon inside a value wants quotes. The store turns the
+tree into SQL; nothing of a query is ever pasted into it.
+"""
+
+from monitoring.query._parse import parse
+from monitoring.query._time import moment
+from monitoring.query._tree import (
+    All,
+    Any,
+    Between,
+    Everything,
+    Exists,
+    Network,
+    Node,
+    Not,
+    Regex,
+    Term,
+    Text,
+    Wildcard,
+)
+
+__all__ = [
+    "All",
+    "Any",
+    "Between",
+    "Everything",
+    "Exists",
+    "Network",
+    "Node",
+    "Not",
+    "Regex",
+    "Term",
+    "Text",
+    "Wildcard",
+    "moment",
+    "parse",
+]

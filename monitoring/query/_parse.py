@@ -1,0 +1,247 @@
+"""A query string as a tree. The grammar is luqum's; what it means here is decided below."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from ipaddress import ip_network
+from typing import Any as Whatever
+
+from luqum import exceptions as faults
+from luqum import tree as lucene
+from luqum.thread import parse as luqum_parse
+
+from monitoring import ecs
+from monitoring.errors import QueryError
+from monitoring.query import _tree
+from monitoring.query._tree import Node
+
+LONGEST = 8192  # characters; a longer query is a mistake
+DEEPEST = 60  # groups within groups
+_PLACE = re.compile(r"position (\d+)")
+_ESCAPED = re.compile(r"\\(.)|([*?])", re.DOTALL)
+_NETWORK = re.compile(r"[0-9A-Fa-f:.]+/\d{1,3}\Z")
+
+
+def parse(query: str) -> Node:
+    """The tree of a query; "" and "*" are everything. Raises QueryError naming the offending character."""
+    text = query.strip()
+    if not text or text in ("*", "*:*"):
+        return _tree.Everything()
+    if len(query) > LONGEST:
+        raise QueryError(
+            f"the query has {len(query)} characters, at most {LONGEST} are read", fix="search for less at once"
+        )
+    try:
+        tree = luqum_parse(query)
+    except (faults.ParseError, faults.InconsistentQueryException) as error:
+        raise _syntax_error(query, str(error)) from error
+    except RecursionError as error:
+        raise _at(query, 0, "the query is nested too deeply", "use fewer parentheses") from error
+    return _Reader(query).node(tree, "", 0)
+
+
+class _Reader:
+    """Turns luqum's tree into ours; holds the query for error messages."""
+
+    def __init__(self, query: str) -> None:
+        self._query = query
+
+    def node(self, item: Whatever, field: str, depth: int) -> Node:
+        """field: the name before the colon, "" for free text."""
+        if depth > DEEPEST:
+            raise self._error(item, "the query is nested too deeply", "use fewer parentheses")
+        for kind, read in _READERS:
+            if isinstance(item, kind):
+                return read(self, item, field, depth + 1)
+        raise self._error(item, f"{type(item).__name__.lower()} is not part of the query language", "leave it out")
+
+    def _field(self, item: Whatever, field: str, depth: int) -> Node:
+        if field:
+            raise self._error(item, f"a field inside the value of {field}", "close the parenthesis before it")
+        name = _unescaped(item.name)
+        if name == "_exists_":
+            return _tree.Exists(_unescaped(str(item.expr).strip().strip('"')))
+        return self.node(item.expr, name, depth)
+
+    def _group(self, item: Whatever, field: str, depth: int) -> Node:
+        return self.node(item.expr, field, depth)
+
+    def _all(self, item: Whatever, field: str, depth: int) -> Node:
+        return _tree.All(self._nodes(item.children, field, depth))
+
+    def _any(self, item: Whatever, field: str, depth: int) -> Node:
+        return _tree.Any(self._nodes(item.children, field, depth))
+
+    def _not(self, item: Whatever, field: str, depth: int) -> Node:
+        return _tree.Not(self.node(item.a, field, depth))
+
+    def _plus(self, item: Whatever, field: str, depth: int) -> Node:
+        return self.node(item.a, field, depth)
+
+    def _phrase(self, item: Whatever, field: str, depth: int) -> Node:
+        return self._term(item, field, _unescaped(item.value[1:-1]))
+
+    def _word(self, item: Whatever, field: str, depth: int) -> Node:
+        parts = _parts(item.value)
+        if any(part in ("\0*", "\0?") for part in parts):
+            if field and parts == ("\0*",):
+                return _tree.Exists(field)
+            self._refuse_pattern(item, field)
+            return _tree.Wildcard(field, parts)
+        return self._term(item, field, "".join(parts))
+
+    def _term(self, item: Whatever, field: str, value: str) -> Node:
+        if not field:
+            return _tree.Text(value) if value else _tree.Everything()
+        kind = ecs.field_type(field).kind
+        if kind == "ip":
+            return self._address(item, field, value)
+        self._check(item, field, kind, value)
+        return _tree.Term(field, value)
+
+    def _address(self, item: Whatever, field: str, value: str) -> Node:
+        try:
+            return _tree.Network(field, ip_network(value, strict=False))
+        except ValueError as error:
+            raise self._error(item, f"{value!r} is no address and no prefix", "write 10.0.0.1 or 10.0.0.0/8") from error
+
+    def _regex(self, item: Whatever, field: str, depth: int) -> Node:
+        self._refuse_pattern(item, field)
+        return _tree.Regex(field, item.value[1:-1].replace("\\/", "/"))
+
+    def _range(self, item: Whatever, field: str, depth: int) -> Node:
+        low, high = self._bound(item.low, field), self._bound(item.high, field)
+        return self._between(item, field, low, high, item.include_low, item.include_high)
+
+    def _from(self, item: Whatever, field: str, depth: int) -> Node:
+        return self._between(item, field, self._bound(item.a, field), None, item.include, False)
+
+    def _to(self, item: Whatever, field: str, depth: int) -> Node:
+        return self._between(item, field, None, self._bound(item.a, field), False, item.include)
+
+    def _between(
+        self, item: Whatever, field: str, low: str | None, high: str | None, has_low: bool, has_high: bool
+    ) -> Node:
+        if not field:
+            raise self._error(item, "a range needs a field", "write field:[a TO b]")
+        if low is None and high is None:
+            return _tree.Exists(field)
+        return _tree.Between(field, low, high, has_low, has_high)
+
+    def _bound(self, item: Whatever, field: str) -> str | None:
+        text = str(item).strip()
+        value = _unescaped(text[1:-1] if text.startswith('"') else text)
+        if value == "*":
+            return None
+        self._check(item, field, ecs.field_type(field).kind, value)
+        return value
+
+    def _boost(self, item: Whatever, field: str, depth: int) -> Node:
+        return self.node(item.expr, field, depth)  # how much a match counts is not ours: results are by time
+
+    def _nodes(self, items: Iterable[Whatever], field: str, depth: int) -> tuple[Node, ...]:
+        return tuple(self.node(item, field, depth) for item in items)
+
+    def _check(self, item: Whatever, field: str, kind: str, value: str) -> None:
+        """Raises QueryError when a value cannot be of the field's type."""
+        reads = _KINDS.get(kind)
+        if reads is None:
+            return
+        try:
+            reads[0](value)
+        except (ValueError, QueryError) as error:
+            raise self._error(item, f"{value!r} is no {reads[1]}, which {field} is", reads[2]) from error
+
+    def _refuse_pattern(self, item: Whatever, field: str) -> None:
+        kind = ecs.field_type(field).kind if field else "text"
+        if kind in ("long", "float", "boolean", "date"):
+            raise self._error(item, f"{field} is no text: it has no pattern", "use a value or a range [a TO b]")
+
+    def _error(self, item: Whatever, what: str, fix: str) -> QueryError:
+        return _at(self._query, item.pos or 0, what, fix)
+
+
+def _boolean(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(text)
+    return text == "true"
+
+
+def _moment(text: str) -> object:
+    from datetime import UTC, datetime
+
+    from monitoring.query._time import moment
+
+    return moment(text, now=datetime(2000, 1, 1, tzinfo=UTC))
+
+
+def _address(text: str) -> object:
+    from ipaddress import ip_address
+
+    return ip_address(text)
+
+
+_KINDS: dict[str, tuple[Callable[[str], object], str, str]] = {
+    "long": (int, "whole number", "write digits only"),
+    "float": (float, "number", "write a number"),
+    "boolean": (_boolean, "truth value", "write true or false"),
+    "date": (_moment, "time", "write now-15m, 2026-03-01 or a quoted time"),
+    "ip": (_address, "address", "write 10.0.0.1"),
+}
+
+_READERS: tuple[tuple[Whatever, Callable[..., Node]], ...] = (
+    (lucene.SearchField, _Reader._field),
+    ((lucene.Group, lucene.FieldGroup), _Reader._group),
+    ((lucene.AndOperation, lucene.UnknownOperation), _Reader._all),
+    (lucene.OrOperation, _Reader._any),
+    ((lucene.Not, lucene.Prohibit), _Reader._not),
+    (lucene.Plus, _Reader._plus),
+    (lucene.Phrase, _Reader._phrase),
+    (lucene.Regex, _Reader._regex),
+    (lucene.Word, _Reader._word),
+    (lucene.Range, _Reader._range),
+    (lucene.From, _Reader._from),
+    (lucene.To, _Reader._to),
+    (lucene.Boost, _Reader._boost),
+)
+
+
+def _parts(word: str) -> tuple[str, ...]:
+    """The literal pieces and wildcards of a word."""
+    parts: list[str] = []
+    literal, end = "", 0
+    for match in _ESCAPED.finditer(word):
+        literal += word[end : match.start()]
+        end = match.end()
+        if match[1] is not None:
+            literal += match[1]
+            continue
+        if literal:
+            parts.append(literal)
+        parts.append("\0" + match[2])
+        literal = ""
+    literal += word[end:]
+    return (*parts, literal) if literal or not parts else tuple(parts)
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
+
+
+def _syntax_error(query: str, message: str) -> QueryError:
+    place = _PLACE.search(message)
+    if place is None:
+        return _at(query, len(query), "the query ends too early", "finish the last part, close quotes and parentheses")
+    at = int(place[1])
+    fix = "put a value with special characters in quotes, or write \\ before the character"
+    if query[at : at + 1] == '"':
+        return _at(query, at, "a quote is never closed", 'close it, or write \\" for the character itself')
+    return _at(query, at, f"{query[at : at + 1]!r} is not expected here", fix)
+
+
+def _at(query: str, position: int, what: str, fix: str) -> QueryError:
+    """An error that shows the query and points at a character of it."""
+    start = max(0, position - 60)
+    shown = query[start : position + 40].replace("\n", " ")
+    return QueryError(what, where=f"character {position + 1}\n    {shown}\n    {' ' * (position - start)}^", fix=fix)

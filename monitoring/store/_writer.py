@@ -1,0 +1,188 @@
+"""Writing: events become segments; segments and the checkpoint become visible together.
+
+A segment is written under a hidden name, fsynced and renamed before a manifest names it. Whatever
+is killed whenever: the manifest names whole segments only, and the checkpoint that says what they
+hold. Files no manifest names are removed when the writer starts.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event as Flag
+from threading import Lock, Thread
+from types import TracebackType
+from typing import IO, Any, Self
+from uuid import uuid4
+
+import pyarrow as pa
+
+from monitoring.errors import StoreError
+from monitoring.event import Event
+from monitoring.sink import Refusal
+from monitoring.store import _columns, _maintenance, _manifest
+from monitoring.store._manifest import Manifest, Segment
+from monitoring.store._segment import write_table
+
+DEFAULT_RETENTION = {"": timedelta(days=92)}  # three months at least
+MAINTAIN_EVERY_S = 15.0
+
+
+class StoreWriter:
+    """The one writer of a store. Not for several threads at once but for its own maintenance."""
+
+    def __init__(self, data_dir: Path, *, retention: Mapping[str, timedelta] | None = None) -> None:
+        """retention: by stream; a stream takes the data sets that begin with its name, "" takes all others.
+
+        Raises StoreError when another process writes this store or its folder cannot be written.
+        """
+        self._folder = Path(data_dir) / "store"
+        self._retention = dict(DEFAULT_RETENTION if retention is None else retention)
+        self._retention.setdefault("", DEFAULT_RETENTION[""])
+        self._streams = sorted((s for s in self._retention if s), key=len, reverse=True)
+        self._changing = Lock()
+        self._pending: dict[tuple[str, str], list[pa.Table]] = {}
+        self._stop = Flag()
+        self._thread: Thread | None = None
+        self._lock = _locked(self._folder)
+        self._manifest = _manifest.load(self._folder)
+        self._remove_orphans()
+
+    @property
+    def checkpoint(self) -> Mapping[str, Any]:
+        """As given to the last `commit` that returned; empty for a new store."""
+        return dict(self._manifest.checkpoint)
+
+    def write(self, events: Sequence[Event]) -> Sequence[Refusal]:
+        """Take events in; nobody can read them before `commit`. Every event is taken: none is refused."""
+        for part, rows in self._parts(events).items():
+            self._pending.setdefault(part, []).append(_columns.table_of(rows))
+        return ()
+
+    def commit(self, checkpoint: Mapping[str, Any]) -> None:
+        """Make what was written durable and readable together with `checkpoint`, or nothing of it.
+
+        Raises StoreError on a full or failing disk; drop this writer then and open a new one.
+        """
+        written: list[Segment] = []
+        try:
+            for (stream, hour), tables in sorted(self._pending.items()):
+                name = f"{stream}/{hour}/{uuid4().hex}.parquet"
+                written.append(write_table(self._folder, name, pa.concat_tables(tables), level=0))
+            with self._changing:
+                segments = (*self._manifest.segments, *written)
+                self._publish(replace(self._manifest, segments=segments, checkpoint=checkpoint))
+        except (OSError, pa.ArrowException) as error:
+            self._discard(written)
+            raise StoreError(
+                f"the store cannot be written: {error}", where=self._folder, fix="free disk space or check permissions"
+            ) from error
+        self._pending.clear()
+
+    def maintain(self, now: datetime | None = None) -> None:
+        """Merge small segments, drop expired ones, unlink what has been retired long enough."""
+        _maintenance.run(self._folder, self._retention, now or datetime.now(UTC), self._current, self._apply)
+
+    def start(self) -> None:
+        """Maintain in the background until `close`."""
+        if self._thread is None:
+            self._thread = Thread(target=self._maintain_for_ever, name="store-maintenance", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _current(self) -> Manifest:
+        return self._manifest
+
+    def _apply(self, change: _maintenance.Change) -> None:
+        """Publish what maintenance did to the manifest as it is by now."""
+        with self._changing:
+            self._publish(change.applied_to(self._manifest))
+
+    def _publish(self, manifest: Manifest) -> None:
+        manifest = replace(manifest, generation=self._manifest.generation + 1)
+        _manifest.publish(self._folder, manifest)
+        self._manifest = manifest
+
+    def _parts(self, events: Sequence[Event]) -> dict[tuple[str, str], list[Event]]:
+        """Events by (stream, received hour), in their order."""
+        parts: dict[tuple[str, str], list[Event]] = {}
+        for event in events:
+            hour = event.text("event.ingested")[:13].translate(_DIGITS)
+            parts.setdefault((self._stream_of(event), hour), []).append(event)
+        return parts
+
+    def _stream_of(self, event: Event) -> str:
+        data_set = event.text("event.dataset")
+        return next((s for s in self._streams if data_set.startswith(s)), "log")
+
+    def _discard(self, segments: list[Segment]) -> None:
+        for segment in segments:
+            with suppress(OSError):
+                (self._folder / segment.file).unlink()
+
+    def _remove_orphans(self) -> None:
+        """Remove what a killed writer left: no reader can know of it."""
+        named = {s.file for s in self._manifest.segments} | {file for file, _ in self._manifest.retired}
+        for file in self._folder.glob("*/*/*"):
+            if str(file.relative_to(self._folder)) not in named:
+                with suppress(OSError):
+                    file.unlink()
+        for folder in self._folder.glob("*/*/"):
+            with suppress(OSError):  # not empty
+                folder.rmdir()
+
+    def _maintain_for_ever(self) -> None:
+        while not self._stop.wait(MAINTAIN_EVERY_S):
+            with suppress(StoreError, OSError):  # a full disk is reported by `write`; the next round tries again
+                self.maintain()
+
+
+_DIGITS = {ord("-"): None, ord("T"): None}
+
+
+def writer(data_dir: Path, *, retention: Mapping[str, timedelta] | None = None) -> StoreWriter:
+    """The writer of a store, maintaining it in the background until closed."""
+    opened = StoreWriter(data_dir, retention=retention)
+    opened.start()
+    return opened
+
+
+def _locked(folder: Path) -> IO[str]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise StoreError(
+            f"the store cannot be written: {error.strerror}", where=folder, fix="check permissions and free space"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise StoreError(
+            "another process writes this store", where=folder, fix="stop the other `canh run` or use another --data"
+        ) from error
+    lock.seek(0)
+    lock.truncate()
+    lock.write(f"{os.getpid()} {time.time():.0f}\n")
+    lock.flush()
+    return lock
