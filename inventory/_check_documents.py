@@ -91,7 +91,7 @@ class _Profile:
         yield from self._links()
         yield from self._segments()
         for i, uplink in enumerate(self.says.uplinks):
-            yield from self._router(uplink.device, f"/uplinks/{i}/from", "an uplink starts at")
+            yield from self._router(uplink.device, f"/uplinks/{i}/from", "an uplink starts at a router")
         hosts = {s.host for s in self.says.segments.values()}
         for local, device in self.says.devices.items():
             if device.role not in ROUTERS and local not in hosts:
@@ -108,14 +108,14 @@ class _Profile:
                 what = f'"{a}" and "{b}" are linked twice'
                 yield self.written.finding(f"/links/{i}", what, "keep one of the two")
             else:
-                yield from self._router(a, f"/links/{i}/0", "a link joins")
-                yield from self._router(b, f"/links/{i}/1", "a link joins")
+                yield from self._router(a, f"/links/{i}/0", "a link joins two routers")
+                yield from self._router(b, f"/links/{i}/1", "a link joins two routers")
             seen.add(pair)
 
     def _segments(self) -> Iterator[Finding]:
         for local, segment in self.says.segments.items():
             here = pointer_of("segments", local)
-            yield from self._router(segment.gateway, f"{here}/gateway", "a gateway is")
+            yield from self._router(segment.gateway, f"{here}/gateway", "a gateway is a router")
             if segment.host is None:
                 continue
             host = self.says.devices.get(segment.host)
@@ -130,7 +130,7 @@ class _Profile:
         if device is None:
             yield self._unknown(local, pointer)
         elif device.role not in ROUTERS:
-            what = f'"{local}" is a host ({device.role}), and {why} routers only'
+            what = f'"{local}" is a host ({device.role}), but {why}'
             yield self.written.finding(pointer, what, "name a router, or write a segment instead")
 
     def _unknown(self, local: str, pointer: str) -> Finding:

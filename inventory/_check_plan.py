@@ -42,7 +42,7 @@ def missing_findings(reading: Reading, draft: Draft) -> Iterator[Finding]:
         return
     lacking: dict[str, list[str]] = {}
     for need in missing(draft, reading.allocations.says.to_domain()):
-        lacking.setdefault(need.site, []).append(need.key)
+        lacking.setdefault(need.site, []).append(f"{need.kind} {need.key}")
     for site, keys in lacking.items():
         some = ", ".join(keys[:3]) + (", ..." if len(keys) > 3 else "")
         what = f'site "{site}" has no addresses yet: {len(keys)} to give out ({some})'
@@ -70,16 +70,17 @@ def _allocated(reading: Reading, draft: Draft) -> Iterator[_Claim]:
 
 
 def _overlaps(claims: list[_Claim]) -> Iterator[Finding]:
-    """Each claim that reaches into one that starts before it; what was fixed by hand is told first."""
-    ordered = sorted(claims, key=lambda c: (int(c.prefix.network_address), c.prefix.prefixlen, c.name))
-    widest: _Claim | None = None
-    for claim in ordered:
-        if widest is not None and claim.prefix.overlaps(widest.prefix):
-            at, other = (widest, claim) if widest.by_hand and not claim.by_hand else (claim, widest)
+    """Each claim against all that hold it: prefixes overlap only by one lying in the other."""
+    holders: list[_Claim] = []
+    for claim in sorted(claims, key=lambda c: (int(c.prefix.network_address), c.prefix.prefixlen, c.by_hand, c.name)):
+        while holders and not claim.prefix.subnet_of(holders[-1].prefix):
+            holders.pop()
+        for holder in holders:
+            at, other = (holder, claim) if holder.by_hand and not claim.by_hand else (claim, holder)
             what = f"{at.name} {_text(at)} overlaps {other.name} {_text(other)} ({other.place.document.path.name})"
             yield at.place.finding(what, "choose a free prefix, or remove the line" if at.by_hand else _REDO)
-        if widest is None or int(claim.prefix.broadcast_address) > int(widest.prefix.broadcast_address):
-            widest = claim
+        if not holders or claim.prefix != holders[-1].prefix:
+            holders.append(claim)
 
 
 def _outside(reading: Reading, claims: list[_Claim]) -> Iterator[Finding]:

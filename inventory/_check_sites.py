@@ -26,7 +26,7 @@ def site_findings(reading: Reading, draft: Draft) -> Iterator[Finding]:
             yield from checked.unknown_uplinks(cores, routers)
     yield from _same_titles(reading)
     yield from _same_names(draft)
-    yield from _unwired(draft)
+    yield from _unwired(reading, draft)
     if reading.is_complete:
         yield from _soc_hosts(reading, draft)
 
@@ -106,9 +106,8 @@ class _Site:
             what = f'site "{self.name}" has {len(given)} uplink, its profile {self.says.profile} needs {needed}'
             yield self.written.finding("/uplinks", what, "name a core router for each uplink of the profile")
         elif len(given) > len(profile.uplinks):
-            what = (
-                f'site "{self.name}" has {len(given)} uplinks, its profile {self.says.profile} {len(profile.uplinks)}'
-            )
+            most = len(profile.uplinks)
+            what = f'site "{self.name}" has {len(given)} uplinks, its profile {self.says.profile} at most {most}'
             yield self.written.finding("/uplinks", what, "remove what is too many, or choose another profile")
         pairs = [(w.device, g) for w, g in zip(profile.uplinks, given, strict=False)]
         for i, pair in enumerate(pairs):
@@ -148,10 +147,12 @@ def _same_names(draft: Draft) -> Iterator[Finding]:
             yield place.finding(f'"{name}" is too long for a host name', "shorten the names in the profile")
 
 
-def _unwired(draft: Draft) -> Iterator[Finding]:
+def _unwired(reading: Reading, draft: Draft) -> Iterator[Finding]:
+    """Hosts whose gateway a site leaves out (a profile that has none says so itself)."""
     wired = {end for wire in draft.wires for end in (wire.a, wire.b)}
     for device in draft.devices:
-        if device.role not in ROUTERS and device.name not in wired:
+        left_out = reading.sites[device.site].says.without
+        if left_out and device.role not in ROUTERS and device.name not in wired:
             what = f'host "{device.name}" has lost its gateway'
             yield device.place.document.finding("/without", what, "leave the host out, too")
 

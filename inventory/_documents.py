@@ -9,11 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Network
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from inventory.allocations import Allocations
 from inventory.model import Lab, Networks, Platform, Policy, Role, SegmentKind, Unit, Zone
@@ -25,11 +34,11 @@ def _address_like(kind: Callable[[str], Any], example: str) -> BeforeValidator:
     def read(value: Any) -> Any:
         # ipaddress reads the integer 10 as 0.0.0.10, and YAML reads 1.10 as the number 1.1
         if not isinstance(value, str):
-            raise ValueError(f"expected text like {example}")
+            raise ValueError(f"{value!r} is not an address: text like {example}")
         try:
             return kind(value)
         except ValueError as error:
-            raise ValueError(f"{error}: expected text like {example}") from None
+            raise ValueError(f"{str(error).replace(': ', ' ')}: text like {example}") from None
 
     return BeforeValidator(read)
 
@@ -43,7 +52,7 @@ def _slug(value: str) -> str:
 def _bandwidth_bps(value: Any) -> Any:
     match = re.fullmatch(r"([1-9][0-9]{0,5})([kMG])", value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError("a bandwidth is a number and k, M or G bits per second, like 100M")
+        raise ValueError(f"{value!r} is not a bandwidth: a number and k, M or G bits per second, like 100M")
     return int(match[1]) * _UNITS_BPS[match[2]]
 
 
@@ -51,7 +60,7 @@ def _time_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f'"{value}" is not a time zone of the IANA database') from None
+        raise ValueError(f'"{value}" is not a time zone of the IANA database: a name like Asia/Ho_Chi_Minh') from None
     return value
 
 
@@ -60,6 +69,7 @@ Slug = Annotated[str, AfterValidator(_slug)]
 Prefix = Annotated[IPv4Network, _address_like(IPv4Network, "10.1.0.0/24")]
 Address = Annotated[IPv4Address, _address_like(IPv4Address, "10.1.0.1")]
 AddressInPrefix = Annotated[IPv4Interface, _address_like(IPv4Interface, "10.1.0.1/24")]
+Prefix6 = Annotated[IPv6Network, _address_like(IPv6Network, "fd00::/32")]
 Bandwidth = Annotated[int, BeforeValidator(_bandwidth_bps)]
 Hour = Annotated[int, Field(ge=0, le=24)]
 
@@ -102,11 +112,11 @@ class PolicyDoc(_Doc):
 
 class LabDoc(_Doc):
     network: Prefix
-    network6: Text
+    network6: Prefix6
     station: AddressInPrefix
 
     def to_domain(self) -> Lab:
-        return Lab(network=self.network, network6=self.network6, station=self.station)
+        return Lab(network=self.network, network6=str(self.network6), station=self.station)
 
 
 class ProvinceDoc(_Doc):
@@ -212,15 +222,14 @@ class ProfileDoc(_Doc):
     uplinks: list[UplinkDoc] = []
     bandwidth: Bandwidth = 10**9  # of links inside the site
 
-    @model_validator(mode="after")
-    def _names_have_their_place(self) -> ProfileDoc:
-        for template, word in ((self.device_names, "device"), (self.segment_names, "segment")):
-            plain = template.replace("{site}", "").replace(f"{{{word}}}", "")
-            if f"{{{word}}}" not in template or not re.fullmatch(r"[a-z0-9-]*", plain):
-                raise ValueError(
-                    f'a name pattern is made of {{site}}, {{{word}}}, letters and hyphens, not "{template}"'
-                )
-        return self
+    @field_validator("device_names", "segment_names")
+    @classmethod
+    def _a_pattern_names_its_things(cls, value: str, info: ValidationInfo) -> str:
+        word = "{device}" if info.field_name == "device_names" else "{segment}"
+        plain = value.replace("{site}", "").replace(word, "")
+        if word not in value or not re.fullmatch(r"[a-z0-9-]*", plain):
+            raise ValueError(f'"{value}" is no pattern for names: {word}, {{site}}, letters and hyphens')
+        return value
 
 
 class SegmentExceptionDoc(_Doc):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_args
@@ -109,9 +110,9 @@ def read_folder(folder: Path) -> tuple[Reading, list[Finding]]:
     province = one(folder / "province.yaml", ProvinceDoc)
     units = one(folder / "units.yaml", UnitsDoc)
     services = one(folder / "services.yaml", ServicesDoc)
-    profile_files = {p.stem: p for place in (PROFILES, folder / "profiles") for p in sorted(place.glob("*.yaml"))}
+    profile_files = {p.stem: p for place in (PROFILES, folder / "profiles") for p in _by_name(place)}
     profiles = {name: one(path, ProfileDoc) for name, path in profile_files.items()}
-    sites = {p.stem: one(p, SiteDoc) for p in sorted((folder / "sites").glob("*.yaml"))}
+    sites = {p.stem: one(p, SiteDoc) for p in _by_name(folder / "sites")}
     allocations = _allocations(folder / "allocations.yaml", findings)
     reading = Reading(
         folder=folder,
@@ -124,6 +125,10 @@ def read_folder(folder: Path) -> tuple[Reading, list[Finding]]:
         is_complete=None not in (province, units, services, allocations, *profiles.values(), *sites.values()),
     )
     return reading, findings
+
+
+def _by_name(place: Path) -> list[Path]:
+    return sorted(place.glob("*.yaml"), key=lambda p: p.stem)
 
 
 def _misnamed(folder: Path) -> list[Finding]:
@@ -165,7 +170,7 @@ def _read_as(path: Path, model: type[Model]) -> tuple[Read[Model] | None, list[F
 
 
 def _without_unknown_keys(document: Document, model: type[Model], errors: Sequence[Any]) -> Read[Model] | None:
-    """The document as if its unknown keys were not there, so that the rest of it is checked too."""
+    """The document as its unknown keys were meant, or without them, so that the rest of it is checked too."""
     if any(e["type"] != "extra_forbidden" for e in errors):
         return None
     data = deepcopy(document.data)
@@ -174,8 +179,13 @@ def _without_unknown_keys(document: Document, model: type[Model], errors: Sequen
         holder: Any = data
         for part in parents:
             holder = holder[part]
-        del holder[key]
-    return Read(document=document, says=model.model_validate(data))
+        value = holder.pop(key)
+        for meant in get_close_matches(key, _keys_at(model, parents), n=1):
+            holder.setdefault(meant, value)
+    try:
+        return Read(document=document, says=model.model_validate(data))
+    except ValidationError:
+        return None
 
 
 def _worded(error: Any, document: Document, model: type[BaseModel]) -> Finding:
@@ -197,12 +207,34 @@ def _worded(error: Any, document: Document, model: type[BaseModel]) -> Finding:
         return document.finding(pointer, f'"{error["input"]}" is not one of the choices', f"choose {ctx['expected']}")
     if kind == "value_error":
         what, _, expected = str(ctx["error"]).partition(": ")
-        return document.finding(pointer, what, f"write {expected}" if expected else "correct it")
-    return document.finding(pointer, f"{error['msg'].lower()}, this is {error['input']!r}", "choose a value in range")
+        return document.finding(pointer, what, f"write {expected}")
+    return document.finding(pointer, *_out_of_range(error, ctx))
+
+
+def _out_of_range(error: Any, ctx: Any) -> tuple[str, str]:
+    kind, value = error["type"], error["input"]
+    if kind in ("greater_than_equal", "less_than_equal"):
+        bound = f"{ctx['ge']} or more" if "ge" in ctx else f"{ctx['le']} or less"
+        return f"{value} is out of range", f"write {bound}"
+    if "min_length" in ctx and not value:
+        return "this is empty", "write at least one" if isinstance(value, list | dict) else "write something"
+    if "max_length" in ctx or "min_length" in ctx:
+        word = "letters" if isinstance(value, str) else "entries"
+        bound = f"{ctx['min_length']} or more" if "min_length" in ctx else f"{ctx['max_length']} or fewer"
+        return f"this has {len(value)} {word}", f"write {bound}"
+    return f"{error['msg'].lower()}, this is {value!r}", "correct it"
 
 
 def _type_name(value: Any) -> str:
-    names = {str: "text", bool: "true/false", int: "a number", float: "a number", list: "a list", dict: "a mapping"}
+    names = {
+        datetime: "a date and time",
+        str: "text",
+        bool: "true/false",
+        int: "a number",
+        float: "a number",
+        list: "a list",
+        dict: "a mapping",
+    }
     return "empty" if value is None else names.get(type(value), type(value).__name__)
 
 
