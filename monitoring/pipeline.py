@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from inventory.model import Province
 from monitoring.changes import Changes
 from monitoring.enrich import Sources, peer_text
+from monitoring.errors import ParserError
 from monitoring.event import Event, Value
 from monitoring.parsers import Index, Line, load
 from monitoring.spool import SpoolRecord
@@ -51,6 +52,12 @@ class Pipeline:
             fields["canh.truncated_octets"] = record.cut
             _add_error(fields, f"message longer than allowed: {record.cut} octets cut")
         return Event(fields)
+
+    def check_hint(self, hint: str) -> None:
+        """Raises ParserError when `hint` names no parser; "" is no hint."""
+        if hint and hint not in self._index.parsers:
+            names = ", ".join(self._index.parsers)
+            raise ParserError(f"there is no parser called {hint!r}", where="--source", fix=f"one of {names}")
 
     def document_of(self, raw: bytes, *, received: datetime, hint: str = "") -> Event:
         """The event of a line of a file: no peer is known, so its host name and its clock are believed."""
