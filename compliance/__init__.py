@@ -1,0 +1,22 @@
+"""The side that proves: controls, probes on the running system, evidence that can be checked anywhere.
+
+audit(province, data_dir, controls()) probes and writes a run; verify(folder) checks one offline.
+"""
+
+from compliance.audit import audit
+from compliance.control import controls
+from compliance.errors import ComplianceError, ControlError, EvidenceError
+from compliance.evidence import CHAIN, results, runs, verify, verify_runs
+
+__all__ = [
+    "CHAIN",
+    "ComplianceError",
+    "ControlError",
+    "EvidenceError",
+    "audit",
+    "controls",
+    "results",
+    "runs",
+    "verify",
+    "verify_runs",
+]

@@ -1,0 +1,256 @@
+"""Evidence on disk: every observation as taken, chained by hash, so that a copy can be checked anywhere.
+
+A run is a folder `<data>/evidence/<run-id>/`:
+    chain.ndjson     one entry a line: {"seq", "kind", "sha256" of its file or content, "parent", "hash", ...}
+    raw/<asset>/<collector>.txt    what the collector printed
+    controls.json, declared.json, findings.json, run.json    what was judged, by what, with which outcome
+    results.json     the same outcome for the console
+`hash` is SHA-256 over the entry without `hash`, so it covers `parent`; the first parent is the last hash
+of the run before, so runs are chained too. `verify` needs nothing but the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from compliance.assess import assess
+from compliance.errors import EvidenceError
+from compliance.model import Control, Expectation, Facts, Finding, Observation, Result, Run
+
+GENESIS = "0" * 64
+CHAIN = "chain.ndjson"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    run_id: str
+    entries: int
+    head: str  # the last hash
+
+
+def write(folder: Path, run: Run, assets: Mapping[str, str], declared: Mapping[str, Facts], parent: str) -> str:
+    """Write `run` below `folder`, complete or not at all. Returns the head of its chain."""
+    part = folder / f".{run.run_id}.part"
+    part.mkdir(parents=True, mode=0o750)
+    head, lines = parent, []
+    for seq, (name, content, about) in enumerate(_files(run, assets, declared)):
+        path = part / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, content)
+        entry = {"seq": seq, "file": name, "sha256": _sha256(content), "parent": head, **about}
+        head = entry["hash"] = _hash(entry)
+        lines.append(json.dumps(entry, sort_keys=True, ensure_ascii=False))
+    _write(part / CHAIN, ("\n".join(lines) + "\n").encode())
+    part.rename(folder / run.run_id)
+    _sync(folder)
+    return head
+
+
+def verify(folder: Path) -> Verified:
+    """Check one run's folder: every file, every link, and that the findings follow from the observations.
+
+    Raises EvidenceError naming the first entry that does not hold.
+    """
+    entries = list(_chain(folder))
+    if not entries:
+        raise EvidenceError("the chain is empty", where=folder / CHAIN)
+    _no_stray_files(folder, {str(e["file"]) for e in entries})
+    for before, entry in zip([None, *entries], entries, strict=False):
+        _check(folder, before, entry)
+    observations = tuple(_observation(folder, e) for e in entries if e["kind"] == "observation")
+    recorded = tuple(_finding(f) for f in _load(folder, "findings.json"))
+    controls = tuple(_control(c) for c in _load(folder, "controls.json"))
+    declared = _load(folder, "declared.json")
+    again = assess(controls, observations, declared["assets"], declared["facts"])
+    if again != recorded:
+        wrong = next((b for a, b in zip(again, recorded, strict=False) if a != b), None)
+        raise EvidenceError(
+            "the findings do not follow from the observations", where=f"{folder.name}/findings.json: {wrong}"
+        )
+    return Verified(run_id=folder.name, entries=len(entries), head=str(entries[-1]["hash"]))
+
+
+def verify_runs(folders: Sequence[Path]) -> list[Verified]:
+    """Check runs in order, and that each continues the one before it. Raises EvidenceError."""
+    verified: list[Verified] = []
+    for folder in folders:
+        first = next(_chain(folder), {})
+        if verified and first.get("parent") != verified[-1].head:
+            raise EvidenceError(
+                f"a run is missing between {verified[-1].run_id} and this one", where=f"{folder.name}/{CHAIN}:1"
+            )
+        verified.append(verify(folder))
+    return verified
+
+
+def head_of(folder: Path) -> str:
+    """The last hash of a run's chain. Raises EvidenceError when there is none."""
+    *_, last = _chain(folder)
+    return str(last["hash"])
+
+
+def runs(evidence: Path) -> list[Path]:
+    """Complete runs, oldest first; their names begin with the time."""
+    return sorted(p for p in evidence.glob("[0-9]*") if (p / CHAIN).exists()) if evidence.exists() else []
+
+
+# Files of a run
+
+
+def _files(
+    run: Run, assets: Mapping[str, str], declared: Mapping[str, Facts]
+) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    """Name, content and what the chain says about each file, in the order of the chain."""
+    yield "controls.json", _json([asdict(c) for c in run.controls]), {"kind": "controls"}
+    yield "declared.json", _json({"assets": dict(assets), "facts": declared}), {"kind": "declared"}
+    for o in run.observations:
+        about = {
+            "kind": "observation",
+            "asset": o.asset,
+            "collector": o.collector,
+            "taken_at": o.taken_at.isoformat(),
+            "error": o.error,
+        }
+        yield f"raw/{o.asset or 'platform'}/{o.collector}.txt", o.output.encode(), about
+    yield "findings.json", _json([asdict(f) for f in run.findings]), {"kind": "findings"}
+    yield "results.json", _json(results(run)), {"kind": "results"}
+
+
+def results(run: Run) -> dict[str, Any]:
+    """The outcome as the console and the report show it."""
+    return {
+        "run_id": run.run_id,
+        "started": run.started.isoformat(),
+        "finished": run.finished.isoformat(),
+        "province": run.province,
+        "controls": [_result(run, control) for control in run.controls],
+    }
+
+
+def _result(run: Run, control: Control) -> dict[str, Any]:
+    findings = run.of(control)
+    unmet = [f for f in findings if f.result is Result.NOT_SATISFIED]
+    reason = "" if findings else "no asset to look at"
+    if unmet:
+        reason = f"{unmet[0].asset}: {unmet[0].details[0]}" + (
+            f" (and {len(unmet) - 1} more assets)" if len(unmet) > 1 else ""
+        )
+    return {
+        "id": control.slug,
+        "title": control.title,
+        "title_vi": control.title_vi,
+        "result": str(run.result_of(control)),
+        "reason": reason,
+        "why": control.why,
+        "fix": control.fix,
+        "fix_vi": control.fix_vi,
+        "residual": control.residual,
+        "references": list(control.references),
+        "assets": [
+            {
+                "asset": f.asset,
+                "result": str(f.result),
+                "detail": "; ".join(f.details),
+                "probe": ", ".join(control.collectors),
+            }
+            for f in findings
+        ],
+    }
+
+
+# Reading back
+
+
+def _chain(folder: Path) -> Iterator[dict[str, Any]]:
+    path = folder / CHAIN
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise EvidenceError(f"no chain: {error.strerror}", where=path) from error
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            yield dict(json.loads(line))
+        except ValueError as error:
+            raise EvidenceError("not an entry of a chain", where=f"{path}:{number}") from error
+
+
+def _check(folder: Path, before: dict[str, Any] | None, entry: dict[str, Any]) -> None:
+    where = f"{folder.name}/{CHAIN}:{entry.get('seq', -1) + 1} ({entry.get('file')})"
+    if _hash({k: v for k, v in entry.items() if k != "hash"}) != entry.get("hash"):
+        raise EvidenceError("the entry was altered: its hash does not fit", where=where)
+    if before is not None and entry["parent"] != before["hash"]:
+        raise EvidenceError("the chain is broken: an entry is missing or moved before this one", where=where)
+    path = folder / str(entry["file"])
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise EvidenceError("the entry names a file outside its run", where=where)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise EvidenceError(f"the file is missing: {error.strerror}", where=where) from error
+    if _sha256(content) != entry["sha256"]:
+        raise EvidenceError("the file was altered: its hash does not fit", where=where)
+
+
+def _no_stray_files(folder: Path, named: set[str]) -> None:
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_file() and name not in named and name not in (CHAIN, "report.html", "report.json"):
+            raise EvidenceError("a file that no entry names", where=f"{folder.name}/{name}")
+
+
+def _load(folder: Path, name: str) -> Any:
+    return json.loads((folder / name).read_text())
+
+
+def _observation(folder: Path, entry: dict[str, Any]) -> Observation:
+    return Observation(
+        asset=entry["asset"],
+        collector=entry["collector"],
+        taken_at=datetime.fromisoformat(entry["taken_at"]),
+        output=(folder / entry["file"]).read_bytes().decode(),
+        error=entry["error"],
+    )
+
+
+def _control(document: dict[str, Any]) -> Control:
+    lists = {k: tuple(v) for k, v in document.items() if isinstance(v, list) and k != "expectations"}
+    expectations = tuple(Expectation(**e) for e in document["expectations"])
+    return Control(**{**document, **lists, "expectations": expectations})
+
+
+def _finding(document: dict[str, Any]) -> Finding:
+    return Finding(**{**document, "result": Result(document["result"]), "details": tuple(document["details"])})
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1, default=str).encode()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _hash(entry: Mapping[str, Any]) -> str:
+    return _sha256(json.dumps(entry, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

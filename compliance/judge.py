@@ -1,0 +1,108 @@
+"""Pure: what the facts of an asset say about a control.
+
+A fact that is not there, a collector that gave nothing, an asset that did not answer: each is a
+reason why the control is not satisfied, never a reason to pass.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from compliance.model import Control, Expectation, Facts, Finding, Result
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True)
+class _Miss:
+    """Why a comparison does not hold, for the message."""
+
+    extra: Sequence[object] = ()
+    missing: Sequence[object] = ()
+
+
+def judge(control: Control, asset: str, facts: Facts, declared: Facts, errors: Sequence[str] = ()) -> Finding:
+    """What `control` finds on `asset`.
+
+    facts: what its collectors saw, by dotted name. declared: what the inventory says, named "$declared.x" in the
+    control. errors: collectors that gave nothing, each with its reason.
+    """
+    details = list(errors) or [
+        detail for e in control.expectations if (detail := _unmet(e, facts, declared)) is not None
+    ]
+    result = Result.NOT_SATISFIED if details else Result.SATISFIED
+    return Finding(control=control.slug, asset=asset, result=result, details=tuple(details))
+
+
+def _unmet(expectation: Expectation, facts: Facts, declared: Facts) -> str | None:
+    actual = facts.get(expectation.fact, _ABSENT)
+    if actual is _ABSENT:
+        return f"no data for {expectation.fact}"
+    wanted = _resolved(expectation.value, declared)
+    if wanted is _ABSENT:
+        return f"the inventory does not declare {expectation.value}"
+    miss = OPERATORS[expectation.operator](actual, wanted)
+    if miss is None:
+        return None
+    return expectation.otherwise.format(actual=_short(actual), extra=_short(miss.extra), missing=_short(miss.missing))
+
+
+def _resolved(value: object, declared: Facts) -> object:
+    if isinstance(value, str) and value.startswith("$declared."):
+        return declared.get(value.removeprefix("$declared."), _ABSENT)
+    return value
+
+
+def _short(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Collection) and not isinstance(value, Mapping):
+        items = [str(v) for v in value]
+        return ", ".join(items[:10]) + (f" and {len(items) - 10} more" if len(items) > 10 else "")
+    return str(value)
+
+
+# Operators: None when it holds, else what is too much or missing
+
+
+def _holds(test: Callable[[object, object], bool]) -> Callable[[object, object], _Miss | None]:
+    return lambda actual, wanted: None if test(actual, wanted) else _Miss()
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float | str) else float("nan")  # a nan compares false: not satisfied
+
+
+def _list(value: object) -> list[object]:
+    return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+
+
+def _subset(actual: object, wanted: object) -> _Miss | None:
+    allowed = _list(wanted)
+    extra = [item for item in _list(actual) if item not in allowed]
+    return _Miss(extra=extra) if extra else None
+
+
+def _superset(actual: object, wanted: object) -> _Miss | None:
+    have = _list(actual)
+    missing = [item for item in _list(wanted) if item not in have]
+    return _Miss(missing=missing) if missing else None
+
+
+def _none_match(actual: object, wanted: object) -> _Miss | None:
+    bad = [item for item in _list(actual) if re.search(str(wanted), str(item))]
+    return _Miss(extra=bad) if bad else None
+
+
+OPERATORS: Mapping[str, Callable[[object, object], _Miss | None]] = {
+    "equals": _holds(lambda actual, wanted: actual == wanted),
+    "in": _holds(lambda actual, wanted: actual in _list(wanted)),
+    "at_least": _holds(lambda actual, wanted: _number(actual) >= _number(wanted)),
+    "at_most": _holds(lambda actual, wanted: _number(actual) <= _number(wanted)),
+    "matches": _holds(lambda actual, wanted: re.search(str(wanted), str(actual)) is not None),
+    "subset_of": _subset,
+    "contains": _superset,
+    "none_match": _none_match,
+}
