@@ -17,7 +17,7 @@ Files of a spool directory:
     spool.json            {"format": 1, "id": "<uuid>"}; event ids are UUIDv5 of this id and the position
     <position, 20 digits>.seg   records, see `_record`; the name is the position of its first octet
     committed             8 octets, little endian: the position up to which everything is fsynced
-    counts.json           {"position", "received": {"<receiver> <peer>": n}}: what was appended up to it
+    counts.json           {"id", "position", "received": {"<receiver> <peer>": n}}: all that was appended before it
     readers/<name>.json   {"position", "at"}
     lock                  held (flock) by the writer; its pid as text
 """
@@ -25,6 +25,6 @@ Files of a spool directory:
 from monitoring.spool._reader import SpoolReader, spools
 from monitoring.spool._record import Received, SpoolRecord
 from monitoring.spool._tally import Tally
-from monitoring.spool._writer import Spool, SpoolLimits
+from monitoring.spool._writer import Spool, SpoolCounts, SpoolLimits
 
-__all__ = ["Received", "Spool", "SpoolLimits", "SpoolReader", "SpoolRecord", "Tally", "spools"]
+__all__ = ["Received", "Spool", "SpoolCounts", "SpoolLimits", "SpoolReader", "SpoolRecord", "Tally", "spools"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from monitoring.spool._files import Segment, committed, read_json, replace_json, segments, spool_id
 from monitoring.spool._record import LARGEST, Damage, SpoolRecord, decode, scan, seed_of
+from monitoring.spool._tally import Tally
 
 CHUNK = 1024 * 1024
 
@@ -72,6 +73,19 @@ class SpoolReader:
             if records:
                 return records, position
         return [], position
+
+    def count(self, position: int, until: int) -> Tally:
+        """How many records of each source begin in [position, until)."""
+        tally = Tally()
+        while position < until:
+            records, moved = self.read(position, 5000)
+            for record in records:
+                if record.position < until:
+                    tally.add(record.source)
+            if moved == position:
+                break
+            position = moved
+        return tally
 
     def commit(self, name: str, position: int) -> None:
         """Record that reader `name` needs nothing before `position` any more. Raises OSError."""

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
+from typing import TypedDict
 from uuid import UUID, uuid4
 
 from monitoring.errors import SpoolError, SpoolFull, SpoolLocked, SpoolUnwritable
@@ -36,8 +38,14 @@ class SpoolLimits:
     keep_consumed_s: float = 3600.0  # a consumed segment stays this long, for a look back
 
 
+class SpoolCounts(TypedDict):
+    id: str  # of the spool
+    position: int
+    received: dict[str, int]  # by source, of everything before that position
+
+
 class Spool:
-    """The one writer. Not safe for two threads at once: its owner appends from one.
+    """The one writer. Its owner appends from one thread; `counts` may be asked from another.
 
     torn_octets: cut off the end at opening, the rest of a write that was interrupted.
     damaged_octets: inside the last segment at opening, kept but unreadable.
@@ -50,6 +58,7 @@ class Spool:
         self.torn_octets = 0
         self.damaged_octets = 0
         self.received = Tally()
+        self._counting = Lock()
         self._segment = -1
         try:
             self._open()
@@ -75,10 +84,16 @@ class Spool:
             self._write(data)
         except OSError as error:
             raise failure(error, self.directory) from error
-        self.end += len(data)
-        os.pwrite(self._mark, COMMITTED.pack(self.end), 0)
-        self.received.add_all(batch)
+        os.pwrite(self._mark, COMMITTED.pack(self.end + len(data)), 0)
+        with self._counting:
+            self.end += len(data)
+            self.received.add_all(batch)
         return self.end
+
+    def counts(self) -> SpoolCounts:
+        """How much was ever received, and up to which position; from any thread."""
+        with self._counting:
+            return {"id": str(self.id), "position": self.end, "received": dict(self.received.counts)}
 
     def remove_consumed(self) -> None:
         """Remove what every reader has done with; for a quiet moment now and then."""
@@ -147,8 +162,7 @@ class Spool:
     def _save_counts(self) -> None:
         """A short cut for the next opening; without it the segments themselves are counted."""
         with suppress(OSError):
-            document = {"position": self.end, "received": self.received.counts}
-            replace_json(self.directory / "counts.json", document, durable=True)
+            replace_json(self.directory / "counts.json", self.counts(), durable=True)
 
     # writing
 

@@ -1,0 +1,185 @@
+"""From the receivers into the spool: group commit.
+
+Receivers put messages in; a few milliseconds later all that came together goes to the
+spool with one fsync, in a thread, while the event loop goes on receiving. When the spool
+cannot take it, what has a sender that waits (TCP, informs) is kept and the sender made to
+wait; what has none (UDP) is dropped and counted by source and reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from monitoring.errors import SpoolError, SpoolFull
+from monitoring.receivers.counters import Counters
+from monitoring.spool import Received, Spool
+
+LINGER_S = 0.002  # long enough for a batch, short against every limit we promise
+RETRY_S = 0.5
+BATCH_OCTETS = 8 * 1024 * 1024
+STOP_READING_OCTETS = 16 * 1024 * 1024  # TCP senders wait from here on
+GO_ON_OCTETS = 4 * 1024 * 1024
+DROP_OCTETS = 64 * 1024 * 1024  # UDP is dropped from here on
+OVERHEAD = 250  # octets of memory a waiting message takes besides its text
+
+log = logging.getLogger("canh.collect")
+
+
+class Intake:
+    """Owned by the event loop's thread; only `Spool.append` runs in another, one at a time."""
+
+    def __init__(self, spool: Spool, counters: Counters) -> None:
+        self.counters = counters
+        self.trouble: SpoolError | None = None  # why the spool takes nothing now
+        self.held_octets = 0
+        self._retry_at = 0.0  # until then a refused spool is not asked again
+        self._spool = spool
+        self._waiting: list[Received] = []  # their senders wait: kept whatever happens
+        self._loose: list[Received] = []  # dropped when the spool refuses them
+        self._put = self._committed = 0  # of the waiting ones, in order
+        self._promises: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._wake = asyncio.Event()
+        self._room: list[Callable[[], None]] = []
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._commit_for_ever())
+
+    async def stop(self) -> None:
+        """Commit what is held; what the spool still refuses then is dropped and counted."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+        self._thread.shutdown()
+
+    @property
+    def is_full(self) -> bool:
+        """Senders that can wait should be made to wait; `when_room` tells the end of it."""
+        return self.held_octets > STOP_READING_OCTETS
+
+    def when_room(self, call: Callable[[], None]) -> None:
+        """Call once when messages may come again."""
+        self._room.append(call)
+
+    def put(self, messages: Sequence[Received]) -> None:
+        """Messages of a sender that waits: kept until the spool has them."""
+        self._waiting += messages
+        self._put += len(messages)
+        self._hold(messages)
+
+    def put_or_drop(self, messages: Sequence[Received]) -> None:
+        """Messages whose sender does not wait: dropped and counted when there is no place for them."""
+        if self.trouble is not None and time.monotonic() < self._retry_at:
+            self._drop(messages, _reason(self.trouble))
+        elif self.held_octets > DROP_OCTETS:
+            self._drop(messages, "backlog")
+        else:
+            self._loose += messages
+            self._hold(messages)
+
+    async def put_kept(self, message: Received) -> bool:
+        """Put one message; True when it is fsynced and may be acknowledged, False when it is not kept."""
+        if self.trouble is not None or self.is_full:
+            return False
+        promise: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.put((message,))
+        self._promises.append((self._put, promise))
+        try:
+            await promise
+        except asyncio.CancelledError:
+            return False
+        return True
+
+    async def in_spool_thread(self, call: Callable[[], None]) -> None:
+        """Run something that touches the spool where nothing else does."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    async def _commit_for_ever(self) -> None:
+        while not self._stopping:
+            await self._wake.wait()
+            await asyncio.sleep(LINGER_S)
+            self._wake.clear()
+            while self._waiting or self._loose:
+                if not await self._commit_once() and not self._stopping:
+                    await asyncio.sleep(RETRY_S)
+        while (self._waiting or self._loose) and await self._commit_once():
+            pass
+        if self.trouble is not None:
+            self._lose(self._waiting + self._loose, self.trouble)
+            self._waiting, self._loose = [], []
+        for _, promise in self._promises:
+            promise.cancel()
+
+    async def _commit_once(self) -> bool:
+        """One batch. False: the spool refused; what can wait is held for another try, the rest is dropped."""
+        waiting, self._waiting = _split(self._waiting)
+        loose, self._loose = _split(self._loose)
+        batch = waiting + loose
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._spool.append, batch)
+        except SpoolError as error:
+            self._waiting = waiting + self._waiting
+            self._report(error)
+            self._lose(loose, error)
+            return False
+        if self.trouble is not None:
+            log.warning("the spool takes messages again")
+            self.trouble = None
+        self._committed += len(waiting)
+        self._let_go(batch)
+        while self._promises and self._promises[0][0] <= self._committed:
+            promise = self._promises.popleft()[1]
+            if not promise.done():
+                promise.set_result(None)
+        return True
+
+    def _report(self, error: SpoolError) -> None:
+        if self.trouble is None or self.trouble.what != error.what:
+            log.error("%s", error)
+        self.trouble = error
+        self._retry_at = time.monotonic() + RETRY_S
+
+    def _hold(self, messages: Sequence[Received]) -> None:
+        self.held_octets += _weight(messages)
+        self._wake.set()
+
+    def _let_go(self, messages: Sequence[Received]) -> None:
+        self.held_octets -= _weight(messages)
+        if self._room and self.held_octets < GO_ON_OCTETS:
+            calls, self._room = self._room, []
+            for call in calls:
+                call()
+
+    def _lose(self, messages: Sequence[Received], error: SpoolError) -> None:
+        self._drop(messages, _reason(error))
+        self._let_go(messages)
+
+    def _drop(self, messages: Sequence[Received], reason: str) -> None:
+        for message in messages:
+            self.counters.dropped(reason, f"{message.receiver} {message.peer}")
+
+
+def _weight(messages: Sequence[Received]) -> int:
+    return sum([len(m[0]) for m in messages]) + OVERHEAD * len(messages)
+
+
+def _split(queue: list[Received]) -> tuple[list[Received], list[Received]]:
+    """The front of the queue that makes one batch, and the rest."""
+    octets = 0
+    for index, message in enumerate(queue):
+        octets += len(message[0])
+        if octets > BATCH_OCTETS:
+            return queue[: index + 1], queue[index + 1 :]
+    return queue, []
+
+
+def _reason(error: SpoolError) -> str:
+    return "spool-full" if isinstance(error, SpoolFull) else "spool-unwritable"

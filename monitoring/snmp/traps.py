@@ -1,0 +1,60 @@
+"""Traps and informs over UDP: a thin shell around `notification`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from monitoring.receivers.intake import Intake
+from monitoring.receivers.sockets import Listen
+from monitoring.receivers.udp import UdpReceiver
+from monitoring.snmp.notification import Notifications, Taken
+from monitoring.spool import Received
+
+RECEIVER = "snmp-trap"
+
+
+class TrapReceiver(UdpReceiver):
+    """One bound socket. An inform is answered when, and only when, it is fsynced."""
+
+    receiver = RECEIVER
+
+    def __init__(self, listen: Listen, intake: Intake, notifications: Notifications, *, receive_buffer: int) -> None:
+        """Binds. Raises ReceiverError."""
+        super().__init__(listen, intake, receive_buffer=receive_buffer)
+        self._notifications = notifications
+        self._answering: set[asyncio.Task[None]] = set()
+
+    def take(self, datagrams: list[tuple[bytes, Any]]) -> None:
+        messages = []
+        for datagram, peer in datagrams:
+            taken = self._notifications.take(datagram, time.monotonic())
+            if taken.reason:
+                self.intake.counters.refused(taken.reason, f"{RECEIVER} {peer[0]}")
+            message = Received(taken.raw, time.time_ns() // 1000, RECEIVER, peer[0], peer[1])
+            if taken.raw and taken.answer and not taken.reason:
+                self._answer_later(message, taken, peer)
+                continue
+            if taken.raw:
+                messages.append(message)
+            if taken.answer:
+                self._send(taken.answer, peer)
+        if messages:
+            self.intake.put_or_drop(messages)
+
+    def _answer_later(self, message: Received, taken: Taken, peer: Any) -> None:
+        task = asyncio.get_running_loop().create_task(self._keep_then_answer(message, taken.answer, peer))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def _keep_then_answer(self, message: Received, answer: bytes, peer: Any) -> None:
+        """Without an answer the sender tries again, so nothing is lost when the spool refuses."""
+        if await self.intake.put_kept(message):
+            self._send(answer, peer)
+
+    def _send(self, answer: bytes, peer: Any) -> None:
+        try:
+            self.socket.sendto(answer, peer)
+        except (BlockingIOError, OSError):  # as if the network had lost it; the sender asks again
+            self.intake.counters.refused("answer-not-sent", f"{RECEIVER} {peer[0]}")

@@ -1,0 +1,162 @@
+"""The user-based security model of SNMPv3 (RFC 3414, 3826, 7860), as a receiver of notifications needs it.
+
+Bytes in, bytes out. A trap is authenticated with the engine of its sender, an inform with
+ours. pysnmp was looked at and left out: it lets a trap without authentication pass for a user that has
+keys, takes a replayed one, keeps our engine's boots in /tmp and answers before we have stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography.hazmat.decrepit.ciphers.modes import CFB
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+
+from monitoring.errors import SecretsError
+from monitoring.spool._files import read_json, replace_json
+
+NO_AUTH, AUTH, AUTH_PRIV = 0, 1, 3  # msgFlags, RFC 3412 section 6.4
+LEVELS = {NO_AUTH: "noAuthNoPriv", AUTH: "authNoPriv", AUTH_PRIV: "authPriv"}
+WINDOW_S = 150  # RFC 3414 section 2.2.3
+MOST_ENGINES = 50_000
+DIGESTS = {"md5": 12, "sha1": 12, "sha224": 16, "sha256": 24, "sha384": 32, "sha512": 48}  # octets kept of the HMAC
+_KEY_MATERIAL = 1_048_576  # RFC 3414 appendix A.2
+_DOCUMENTATION_PEN = 32473  # RFC 5612; we have no enterprise number of our own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who may send us notifications and as whom we poll: a v3 user, or a v2c community (user "")."""
+
+    user: str = ""
+    auth_protocol: str = "sha256"
+    auth_password: str = field(default="", repr=False)
+    priv_password: str = field(default="", repr=False)  # AES-128; "" for authNoPriv
+    community: str = field(default="", repr=False)
+
+    @property
+    def level(self) -> int:
+        """The one level this account speaks at: never below what it has keys for."""
+        return AUTH_PRIV if self.priv_password else AUTH if self.auth_password else NO_AUTH
+
+
+def accounts_of(data_dir: Path) -> tuple[Account, ...]:
+    """The accounts of `<data>/secrets.json`, its member "snmp": user, auth_password, priv_password, and
+    optionally auth_protocol and communities (a list). None when there is no such file. Raises SecretsError."""
+    path = data_dir / "secrets.json"
+    try:
+        snmp = json.loads(path.read_bytes()).get("snmp", {})
+        user = Account(
+            user=snmp["user"],
+            auth_protocol=snmp.get("auth_protocol", "sha256"),
+            auth_password=snmp["auth_password"],
+            priv_password=snmp.get("priv_password", ""),
+        )
+        communities = [Account(community=str(text)) for text in snmp.get("communities", [])]
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SecretsError(
+            f"the SNMP account cannot be read: {type(error).__name__}",
+            where=path,
+            fix='write {"snmp": {"user": ..., "auth_password": ..., "priv_password": ...}}, readable by the user canh',
+        ) from error
+    if user.auth_protocol not in DIGESTS:
+        raise SecretsError(
+            f"unknown auth_protocol {user.auth_protocol!r}", where=f"{path} /snmp", fix=f"one of {', '.join(DIGESTS)}"
+        )
+    return (user, *communities)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Our own SNMP engine: informs are secured with its id and its clock."""
+
+    id: bytes
+    boots: int
+    started: float  # monotonic seconds
+
+    def time(self, now: float) -> int:
+        """Seconds since it booted; `now` is monotonic."""
+        return int(now - self.started)
+
+
+def engine_of(data_dir: Path, now: float) -> Engine:
+    """Our engine at its next boot, from `<data>/stats/snmp-engine.json`, made when missing. Raises OSError."""
+    path = data_dir / "stats" / "snmp-engine.json"
+    saved = read_json(path)
+    made = (0x80000000 | _DOCUMENTATION_PEN).to_bytes(4, "big") + b"\x05" + secrets.token_bytes(8)
+    identity = bytes.fromhex(str(saved.get("id", ""))) or made
+    boots = int(saved.get("boots", 0)) + 1
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_json(path, {"id": identity.hex(), "boots": boots}, durable=True)
+    return Engine(id=identity, boots=boots, started=now)
+
+
+class Clocks:
+    """The newest time heard from each sender's engine: what is older than the window is a replay."""
+
+    def __init__(self) -> None:
+        self._heard: OrderedDict[bytes, tuple[int, int, float]] = OrderedDict()
+
+    def is_timely(self, engine_id: bytes, boots: int, time_s: int, now: float) -> bool:
+        """Whether an *authenticated* message is in its sender's time window; remembers the newest (3.2.7b)."""
+        known_boots, known_time, heard = self._heard.get(engine_id, (0, 0, now))
+        if boots > known_boots or (boots == known_boots and time_s > known_time):
+            self._heard[engine_id] = (boots, time_s, now)
+            self._heard.move_to_end(engine_id)
+            if len(self._heard) > MOST_ENGINES:
+                self._heard.popitem(last=False)
+            return boots < 0x7FFFFFFF
+        expected = known_time + int(now - heard)
+        return boots == known_boots and time_s >= expected - WINDOW_S
+
+
+def digest_of(account: Account, engine_id: bytes, message: bytes) -> bytes:
+    """The authentication parameters of a message in which they are zero."""
+    key = _auth_key(account.auth_protocol, account.auth_password, engine_id)
+    return hmac.digest(key, message, account.auth_protocol)[: DIGESTS[account.auth_protocol]]
+
+
+def is_authentic(account: Account, engine_id: bytes, message: bytes, at: int, digest: bytes) -> bool:
+    """Whether `digest`, which stands at offset `at` of the message, is this account's."""
+    zeroed = message[:at] + bytes(len(digest)) + message[at + len(digest) :]
+    return hmac.compare_digest(digest_of(account, engine_id, zeroed), digest)
+
+
+def decrypt(account: Account, engine_id: bytes, boots: int, time_s: int, salt: bytes, data: bytes) -> bytes:
+    """The scoped PDU; rubbish when the key is not the sender's."""
+    cipher = _cipher(account, engine_id, boots, time_s, salt).decryptor()
+    return cipher.update(data) + cipher.finalize()
+
+
+def encrypt(account: Account, engine_id: bytes, boots: int, time_s: int, salt: bytes, data: bytes) -> bytes:
+    cipher = _cipher(account, engine_id, boots, time_s, salt).encryptor()
+    return cipher.update(data) + cipher.finalize()
+
+
+def _cipher(account: Account, engine_id: bytes, boots: int, time_s: int, salt: bytes) -> Cipher[CFB]:
+    key = _auth_key(account.auth_protocol, account.priv_password, engine_id)[:16]
+    return Cipher(AES(key), CFB(boots.to_bytes(4, "big") + time_s.to_bytes(4, "big") + salt))
+
+
+@lru_cache(maxsize=16384)
+def _auth_key(protocol: str, password: str, engine_id: bytes) -> bytes:
+    """A password localised to an engine (RFC 3414 section 2.6)."""
+    master = _master_key(protocol, password)
+    return hashlib.new(protocol, master + engine_id + master).digest()
+
+
+@lru_cache(maxsize=64)
+def _master_key(protocol: str, password: str) -> bytes:
+    octets = password.encode()
+    repeated = octets * (_KEY_MATERIAL // len(octets) + 1)
+    return hashlib.new(protocol, repeated[:_KEY_MATERIAL]).digest()
