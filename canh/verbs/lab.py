@@ -1,0 +1,144 @@
+"""A lab from the inventory: machines and links up, down, status. One function a sub-verb, in a table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from canh.context import Context
+
+if TYPE_CHECKING:
+    from infra.lab import LabFolder
+
+HELP = "make a lab of the inventory's machines and links on this machine, show it, take it down (root)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubVerb:
+    help: str
+    run: Callable[[argparse.Namespace, Context], int]
+    arguments: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    subs = parser.add_subparsers(dest="sub", required=True, metavar="up|down|status|...")
+    for name, sub in SUB_VERBS.items():
+        sub.arguments(subs.add_parser(name, help=sub.help, description=sub.help))
+
+
+def run(args: argparse.Namespace, ctx: Context) -> int:
+    return SUB_VERBS[args.sub].run(args, ctx)
+
+
+def up(args: argparse.Namespace, ctx: Context) -> int:
+    from canh.lab_steps import STEPS
+    from infra import lab
+
+    folder = _folder(ctx)
+    say = _Teller().say
+    lab.up(folder, ctx.province, say)
+    for step in () if args.machines_only else STEPS:
+        start = time.monotonic()
+        say(f"{step.title} ...")
+        step.run(ctx, say)
+        say(f"{step.title}: {time.monotonic() - start:.1f} s")
+    say(f"lab {folder.lab} is up")
+    print(json.dumps({"lab": folder.lab, "console": lab.console_of(folder)}) if ctx.json else lab.console_of(folder))
+    return 0
+
+
+def down(args: argparse.Namespace, ctx: Context) -> int:
+    from infra import lab
+
+    folder = _folder(ctx)
+    teller = _Teller()
+    lab.down(folder, teller.say)
+    teller.say(f"lab {folder.lab} is down")
+    return 0
+
+
+def status(args: argparse.Namespace, ctx: Context) -> int:
+    """0 when every machine is whole, 1 when one is not or there is no lab."""
+    from infra import lab
+
+    folder = _folder(ctx)
+    machines = lab.status(folder, ctx.province)
+    console = lab.console_of(folder)
+    rows = [
+        {
+            "device": state.device,
+            "state": "running" if state.is_whole else "broken" if state.init_pid or state.is_mounted else "absent",
+            "management_address": str(address),
+            "uptime_s": None if state.uptime_s is None else round(state.uptime_s, 1),
+            "memory_octets": state.memory_octets,
+        }
+        for state, address in machines
+    ]
+    if ctx.json:
+        print(json.dumps({"id": folder.lab, "console": console, "machines": rows}))
+    else:
+        _print_table(rows, console)
+    return 0 if all(state.is_whole for state, _ in machines) else 1
+
+
+def pulumi(args: argparse.Namespace, ctx: Context) -> int:
+    """Pass through to the engine, in the environment in which it finds the lab's state and our plugin."""
+    from infra.stack import INFRA
+
+    stack = _folder(ctx).stack(_Teller().say)
+    words = [word for word in args.words if word != "--"]
+    os.environ.update(stack.env())
+    return subprocess.run([str(stack.tools / "pulumi"), *words, *stack.options()], cwd=INFRA, check=False).returncode
+
+
+def _up_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--machines-only", action="store_true", help="machines and links; configure nothing, start no platform"
+    )
+
+
+def _pulumi_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs=argparse.REMAINDER, help="after --: preview, refresh --preview-only ...")
+
+
+SUB_VERBS: dict[str, SubVerb] = {
+    "up": SubVerb(help="make the lab, or repair what is missing of it", run=up, arguments=_up_arguments),
+    "down": SubVerb(help="take everything of the lab away", run=down),
+    "status": SubVerb(help="each machine: state, address, uptime, memory", run=status),
+    "pulumi": SubVerb(help="run pulumi on the lab's stack", run=pulumi, arguments=_pulumi_arguments),
+}
+
+
+class _Teller:
+    """Progress on stderr, with the seconds since the command began."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def say(self, text: str) -> None:
+        print(f"[{time.monotonic() - self._start:5.1f} s] {text}", file=sys.stderr, flush=True)
+
+
+def _folder(ctx: Context) -> LabFolder:
+    from infra.lab import LabFolder
+    from infra.names import lab_id
+
+    return LabFolder(lab=lab_id(), province_dir=ctx.province_dir, data_dir=ctx.data_dir)
+
+
+def _print_table(rows: Sequence[Mapping[str, object]], console: str | None) -> None:
+    for row in rows:
+        memory, uptime = row["memory_octets"], row["uptime_s"]
+        memory_text = f"{memory / 2**20:.0f} MiB" if isinstance(memory, int) else "-"
+        uptime_text = f"{uptime:.0f} s" if isinstance(uptime, float) else "-"
+        print(
+            f"{row['device']:<12} {row['state']:<8} {row['management_address']:<15} {uptime_text:>8} {memory_text:>8}"
+        )
+    print(f"console: {console or 'not up'}")

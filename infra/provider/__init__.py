@@ -1,0 +1,1 @@
+"""`pulumi-resource-canh`: machines and links of a lab as Pulumi resources (canh:lab:Station, Machine, Link)."""
