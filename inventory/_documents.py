@@ -33,14 +33,22 @@ _UNITS_BPS = {"k": 10**3, "M": 10**6, "G": 10**9}
 def _address_like(kind: Callable[[str], Any], example: str) -> BeforeValidator:
     def read(value: Any) -> Any:
         # ipaddress reads the integer 10 as 0.0.0.10, and YAML reads 1.10 as the number 1.1
-        if not isinstance(value, str):
-            raise ValueError(f"{value!r} is not an address: text like {example}")
-        try:
-            return kind(value)
-        except ValueError as error:
-            raise ValueError(f"{str(error).replace(': ', ' ')}: text like {example}") from None
+        if isinstance(value, str):
+            try:
+                return kind(value)
+            except ValueError:
+                if around := _network_around(value):
+                    raise ValueError(f"{value} is an address inside a network: the network, {around}") from None
+        raise ValueError(f"{value} is not a prefix or address: text like {example}")
 
     return BeforeValidator(read)
+
+
+def _network_around(value: str) -> IPv4Network | None:
+    try:
+        return IPv4Network(value, strict=False)
+    except ValueError:
+        return None
 
 
 def _slug(value: str) -> str:

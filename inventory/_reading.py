@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_args
@@ -33,6 +33,17 @@ _TYPES = {
     "date_type": "a date like 2025-07-01",
     "date_from_datetime_inexact": "a date like 2025-07-01, without a time",
     "none_required": "nothing",
+}
+
+_NAMES: Mapping[type, str] = {
+    datetime: "a date and time",
+    date: "a date",
+    str: "text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "a mapping",
 }
 
 
@@ -226,16 +237,7 @@ def _out_of_range(error: Any, ctx: Any) -> tuple[str, str]:
 
 
 def _type_name(value: Any) -> str:
-    names = {
-        datetime: "a date and time",
-        str: "text",
-        bool: "true/false",
-        int: "a number",
-        float: "a number",
-        list: "a list",
-        dict: "a mapping",
-    }
-    return "empty" if value is None else names.get(type(value), type(value).__name__)
+    return "empty" if value is None else _NAMES.get(type(value), type(value).__name__)
 
 
 def _keys_at(model: type[BaseModel], parts: list[str | int]) -> list[str]:
