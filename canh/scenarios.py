@@ -235,6 +235,20 @@ SCENARIOS = {
 }
 
 
+def raised_since(data_dir: Path) -> Callable[[datetime], Iterator[Alert]]:
+    """Alerts that detection inserted or raised after this call, as the case store shows them."""
+    from soc.cases import CaseStore
+
+    store = CaseStore(data_dir)
+    start = store.seq()
+
+    def alerts(_: datetime) -> Iterator[Alert]:
+        for case in store.since(start):
+            yield case.alert
+
+    return alerts
+
+
 def rule_id_of(rules_dir: Path) -> Callable[[str], str]:
     """The Sigma id of the rule in the folder called `slug`; ScenarioError when there is none."""
     import yaml

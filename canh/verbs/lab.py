@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from canh.context import Context
@@ -17,6 +18,7 @@ from canh.context import Context
 if TYPE_CHECKING:
     from infra.lab import LabFolder
 
+ROOT = Path(__file__).resolve().parents[2]
 HELP = "make a lab of the inventory's machines and links on this machine, show it, take it down (root)"
 
 
@@ -98,6 +100,31 @@ def pulumi(args: argparse.Namespace, ctx: Context) -> int:
     return subprocess.run([str(stack.tools / "pulumi"), *words, *stack.options()], cwd=INFRA, check=False).returncode
 
 
+def scenario(args: argparse.Namespace, ctx: Context) -> int:
+    """0 with the alert that came, 1 when none came in time."""
+    from canh.machines import Machines
+    from canh.scenarios import SCENARIOS, Lab, carry_out, raised_since, rule_id_of
+    from infra.names import lab_id
+
+    chosen = SCENARIOS[args.name]
+    say = _Teller().say
+    say(f"{chosen.says}; waiting for the alert, {args.within:.0f} s at most")
+    lab = Lab(province=ctx.province, machines=Machines(data_dir=ctx.data_dir), lab_id=lab_id())
+    outcome = carry_out(chosen, lab, raised_since(ctx.data_dir), rule_id_of(ROOT / "soc_rules"), within_s=args.within)
+    if outcome is None:
+        say(f"no alert came within {args.within:.0f} s; see: canh stats, canh alerts list, make logs")
+        return 1
+    print(json.dumps({"scenario": outcome.scenario, "alert_id": outcome.alert_id, "seconds": outcome.seconds}))
+    return 0
+
+
+def _scenario_arguments(parser: argparse.ArgumentParser) -> None:
+    from canh.scenarios import SCENARIOS
+
+    parser.add_argument("name", choices=list(SCENARIOS), help="what to do to the lab, for real")
+    parser.add_argument("--within", type=float, default=60.0, metavar="S", help="seconds to wait for the alert (60)")
+
+
 def _up_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--machines-only", action="store_true", help="machines and links; configure nothing, start no platform"
@@ -112,6 +139,11 @@ SUB_VERBS: dict[str, SubVerb] = {
     "up": SubVerb(help="make the lab, or repair what is missing of it", run=up, arguments=_up_arguments),
     "down": SubVerb(help="take everything of the lab away", run=down),
     "status": SubVerb(help="each machine: state, address, uptime, memory", run=status),
+    "scenario": SubVerb(
+        help="do something real to the lab (touches machines, then undoes it) and wait for its alert",
+        run=scenario,
+        arguments=_scenario_arguments,
+    ),
     "pulumi": SubVerb(help="run pulumi on the lab's stack", run=pulumi, arguments=_pulumi_arguments),
 }
 

@@ -1,0 +1,147 @@
+"""Evidence holds, or says exactly where it does not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from compliance import CHAIN, EvidenceError, evidence, verify, verify_runs
+from compliance.assess import assess
+from compliance.model import Control, Expectation, Facts, Observation, Result, Run
+
+AT = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+ASSETS = {"core1": "core", "hh-pc1": "workstation"}
+DECLARED: Mapping[str, Facts] = {"core1": {"listeners": ["tcp/22"]}, "hh-pc1": {"listeners": ["tcp/22"]}}
+CONTROL = Control(
+    slug="listeners",
+    title="Only declared services listen",
+    title_vi="Chỉ dịch vụ đã khai báo mới mở cổng",
+    why="",
+    references=("5.5.2.1.c",),
+    roles=("core", "workstation"),
+    collectors=("listeners",),
+    expectations=(
+        Expectation(fact="listeners", operator="subset_of", value="$declared.listeners", otherwise="extra: {extra}"),
+    ),
+    fix="",
+    fix_vi="",
+)
+SSH = 'tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))\n'
+TELNET = 'tcp LISTEN 0 128 *:23 *:* users:(("telnetd",pid=2,fd=3))\n'
+
+
+def observed(asset: str, output: str = "", error: str = "") -> Observation:
+    return Observation(asset=asset, collector="listeners", taken_at=AT, output=output, error=error)
+
+
+def run_of(run_id: str, *observations: Observation) -> Run:
+    return Run(
+        run_id=run_id,
+        started=AT,
+        finished=AT,
+        province="lab",
+        controls=(CONTROL,),
+        observations=observations,
+        findings=assess((CONTROL,), observations, ASSETS, DECLARED),
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    run = run_of("20261122T030000Z-aaaaaa", observed("core1", SSH), observed("hh-pc1", SSH + TELNET))
+    evidence.write(tmp_path, run, ASSETS, DECLARED, evidence.GENESIS)
+    return tmp_path / run.run_id
+
+
+def test_what_was_written_verifies_also_as_a_copy(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "usb" / folder.name
+    shutil.copytree(folder, copy)
+    shutil.rmtree(folder)
+    assert verify(copy).entries == 6
+
+
+def test_an_undeclared_listener_is_found_and_named(folder: Path) -> None:
+    results = json.loads((folder / "results.json").read_text())
+    (control,) = results["controls"]
+    assert control["result"] == "not-satisfied"
+    assert control["reason"] == "hh-pc1: extra: tcp/23"
+    assert {a["asset"]: a["result"] for a in control["assets"]} == {"core1": "satisfied", "hh-pc1": "not-satisfied"}
+
+
+@pytest.mark.parametrize(
+    "name", ["controls.json", "declared.json", "findings.json", "results.json", "raw/core1/listeners.txt"]
+)
+def test_a_changed_file_is_found(folder: Path, name: str) -> None:
+    path = folder / name
+    path.write_bytes(path.read_bytes().replace(b"2", b"3", 1))
+    with pytest.raises(EvidenceError, match="file was altered") as error:
+        verify(folder)
+    assert name in str(error.value)
+
+
+def test_a_missing_file_is_found(folder: Path) -> None:
+    (folder / "raw/core1/listeners.txt").unlink()
+    with pytest.raises(EvidenceError, match="file is missing"):
+        verify(folder)
+
+
+def test_a_file_nobody_recorded_is_found(folder: Path) -> None:
+    (folder / "raw/core1/other.txt").write_text("planted")
+    with pytest.raises(EvidenceError, match="no entry names"):
+        verify(folder)
+
+
+@pytest.mark.parametrize("line", range(6))
+def test_an_entry_that_is_taken_out_breaks_the_chain(folder: Path, line: int) -> None:
+    chain = folder / CHAIN
+    lines = chain.read_text().splitlines(keepends=True)
+    chain.write_text("".join(lines[:line] + lines[line + 1 :]))
+    with pytest.raises(EvidenceError):
+        verify(folder)
+
+
+def test_findings_that_do_not_follow_are_found_even_with_right_hashes(tmp_path: Path) -> None:
+    run = run_of("20261122T030000Z-bbbbbb", observed("core1", SSH), observed("hh-pc1", SSH + TELNET))
+    good = tuple(type(f)(control=f.control, asset=f.asset, result=Result.SATISFIED, details=()) for f in run.findings)
+    forged = Run(**{n: getattr(run, n) for n in Run.__dataclass_fields__} | {"findings": good})
+    evidence.write(tmp_path, forged, ASSETS, DECLARED, evidence.GENESIS)
+    with pytest.raises(EvidenceError, match="do not follow"):
+        verify(tmp_path / run.run_id)
+
+
+def test_a_run_that_is_taken_out_is_missed(folder: Path) -> None:
+    where = folder.parent
+    for name in ("20261122T040000Z-cccccc", "20261122T050000Z-dddddd"):
+        head = evidence.head_of(evidence.runs(where)[-1])
+        evidence.write(where, run_of(name, observed("core1", SSH)), ASSETS, DECLARED, head)
+    assert len(verify_runs(evidence.runs(where))) == 3
+    shutil.rmtree(evidence.runs(where)[1])
+    with pytest.raises(EvidenceError, match="a run is missing"):
+        verify_runs(evidence.runs(where))
+
+
+@pytest.mark.parametrize(
+    ("observations", "reason"),
+    [
+        ((), "was not observed"),
+        ((observed("core1", error="no answer: timed out"), observed("hh-pc1", SSH)), "no answer: timed out"),
+        ((observed("core1", "garbage"), observed("hh-pc1", SSH)), "unreadable"),
+        ((observed("", error="StoreError: gone"),), "StoreError: gone"),
+    ],
+)
+def test_no_data_is_never_satisfied(observations: tuple[Observation, ...], reason: str) -> None:
+    run = run_of("20261122T030000Z-eeeeee", *observations)
+    assert run.result_of(CONTROL) is Result.NOT_SATISFIED
+    core1 = next(f for f in run.findings if f.asset == "core1")
+    assert core1.result is Result.NOT_SATISFIED
+    assert reason in core1.details[0]
+
+
+def test_a_control_without_any_asset_is_not_satisfied() -> None:
+    run = Run(run_id="x", started=AT, finished=AT, province="lab", controls=(CONTROL,), observations=(), findings=())
+    assert run.result_of(CONTROL) is Result.NOT_SATISFIED
