@@ -1,0 +1,45 @@
+"""`canh detect`: tail the spool, match the rules, raise alerts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from canh.context import Context
+
+HELP = "match the spooled events against the rules and raise alerts (until SIGTERM)"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rules", type=Path, action="append", metavar="DIR", help="rule folders (default soc_rules)")
+    text = "seconds matches that feed correlations wait for stragglers (env CANH_LATENESS_S; default 5, in a lab 2)"
+    parser.add_argument("--lateness", type=float, metavar="S", default=os.environ.get("CANH_LATENESS_S"), help=text)
+
+
+def run(args: argparse.Namespace, ctx: Context) -> int:
+    from monitoring.pipeline import Pipeline
+    from soc import placeholders
+    from soc.cases import CaseStore
+    from soc.detector import Detector
+    from soc.sigma import OWN_RULES, load
+
+    rules = load(args.rules or [OWN_RULES], placeholders.of(ctx.province))
+    for refusal in rules.refused:
+        print(f"canh detect: rule refused: {refusal}", file=sys.stderr)
+    lateness = placeholders.lateness_of(ctx.province) if args.lateness is None else timedelta(seconds=args.lateness)
+    detector = Detector(
+        rules=rules,
+        event_of=Pipeline(ctx.province, ctx.data_dir).event_of,
+        data_dir=ctx.data_dir,
+        cases=CaseStore(ctx.data_dir),
+        lateness=lateness,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: detector.stop())
+    print(f"canh detect: {len(rules.rules)} rules, {len(rules.correlations)} correlations", file=sys.stderr)
+    detector.run()
+    return 0

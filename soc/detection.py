@@ -1,0 +1,103 @@
+"""Detection without files or clocks: events in, episodes out.
+
+Stateless matches alert on arrival. Matches that feed correlations wait in `Pending`, then count in
+event time. `clock` is a received time, so that a replay of the spool does the same again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from monitoring.event import Event
+from soc.episodes import Episodes, device_of, microseconds
+from soc.pending import Pending
+from soc.sigma.correlator import Correlator, Firing, Sighting
+from soc.sigma.loader import RuleSet
+from soc.sigma.matcher import Matcher, encode
+
+_EXPIRE_EVERY_US = 10_000_000
+
+
+class Detection:
+    """All state of detection in memory. `soc.outbox` writes it down and brings it back."""
+
+    def __init__(self, rules: RuleSet, lateness: timedelta) -> None:
+        self.rules = rules
+        self.matcher = Matcher(rules)
+        self.episodes = Episodes()
+        self.correlator = Correlator(rules.correlations, self._identify)
+        self.pending = Pending(round(lateness / timedelta(microseconds=1)))
+        self.clock_us = 0
+        self.events = self.matches = 0
+        self._expired_us = 0
+        self._now = datetime.min.replace(tzinfo=UTC)
+
+    def take(self, events: Sequence[Event], now: datetime) -> None:
+        """Match a batch of events, in the order they were received. now: what alerts are raised at."""
+        self._now = now
+        self.events += len(events)
+        encoded = [encode(event) for event in events]
+        for index, rule, fields in self.matcher.match(encoded):
+            self.matches += 1
+            event = events[index]
+            if rule.alerts:
+                self.episodes.see(rule, event, encoded[index], fields, now)
+            if self.correlator.feeds(rule.id):
+                sighting = sighting_of(rule.id, event, encoded[index])
+                self.advance(sighting.received_us, now)
+                self._count(self.pending.add(sighting))
+
+    def advance(self, clock_us: int, now: datetime) -> None:
+        """Everything received before `clock_us` was taken: count what has waited long enough."""
+        self._now = now
+        self.clock_us = max(self.clock_us, clock_us)
+        self._count(self.pending.due(self.clock_us))
+        if self.clock_us - self._expired_us >= _EXPIRE_EVERY_US:
+            self._expired_us = self.clock_us
+            self.correlator.expire(self.clock_us - self.pending.lateness_us)
+            self.episodes.expire(self.clock_us - self.pending.lateness_us)
+
+    def flush(self, now: datetime) -> None:
+        """Count all that waits; for a finished set of events, never on a stream."""
+        last = max((s.received_us for s in self.pending.held.values()), default=self.clock_us)
+        self.advance(last + self.pending.lateness_us, now)
+
+    def counters(self) -> Mapping[str, int]:
+        """Everything that was cut, late or let go, by reason, and how full it is."""
+        return {
+            "events": self.events,
+            "matches": self.matches,
+            "alerts": self.episodes.raised,
+            "unreadable_events": self.matcher.invalid,
+            "late": self.pending.late,
+            "released_early": self.pending.early,
+            "late_beyond_window": self.correlator.counts["late_beyond_window"],
+            "groups_evicted": self.correlator.counts["groups_evicted"],
+            "entries_evicted": self.correlator.counts["entries_evicted"],
+            "episodes_evicted": self.episodes.counts["episodes_evicted"],
+            "waiting": len(self.pending.held),
+            "groups": self.correlator.groups,
+            "episodes": len(self.episodes),
+        }
+
+    def _count(self, sightings: Sequence[Sighting]) -> None:
+        for sighting in sightings:
+            self.correlator.take(sighting)
+
+    def _identify(self, firing: Firing) -> str:
+        return self.episodes.fire(firing, self._now)
+
+
+def sighting_of(rule_id: str, event: Event, encoded: bytes) -> Sighting:
+    """A match of an event, on its way to correlations."""
+    return Sighting(
+        at_us=microseconds(event.timestamp),
+        id=event.id,
+        rule=rule_id,
+        received_us=microseconds(event.received),
+        fields=event.fields,
+        device=device_of(event),
+        site=event.text("canh.site"),
+        event=encoded,
+    )

@@ -1,0 +1,186 @@
+"""The detector: tails the spools, parses, matches, commits, delivers. Effects are here.
+
+    spool ► Pipeline ► Detection ► detect.db (one transaction) ► case store
+
+Several spools are taken in order of receiving. Detection's clock is the received time of what was
+read; when nothing is left to read it follows the wall clock at a distance, because a message can
+be stamped a moment before it is readable.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from heapq import merge
+from pathlib import Path
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from monitoring.event import Event
+from monitoring.spool import SpoolReader, SpoolRecord, spools
+from soc.alert import Alert
+from soc.detection import Detection
+from soc.detector_stats import Stats
+from soc.episodes import microseconds
+from soc.errors import SocError
+from soc.outbox import Outbox
+from soc.sigma.loader import RuleSet
+
+READER = "detect"
+BATCH = 500  # records; small enough that a match is delivered within a fraction of a second
+_BEHIND = timedelta(milliseconds=500)  # from stamping a message to its being readable
+_COMMIT_S = 1.0  # grown alerts and state are written this often, new alerts at once
+_SLEEP_S = 0.05
+
+
+class DetectError(SocError):
+    """Detection cannot start."""
+
+
+class Cases(Protocol):
+    """Where alerts go; delivering twice changes nothing."""
+
+    def deliver(self, alerts: Iterable[Alert]) -> int: ...
+
+
+class Batch(NamedTuple):
+    """What one spool gave."""
+
+    spool: str
+    records: list[SpoolRecord]
+    position: int  # behind them
+
+
+class Detector:
+    """One process's. Made from the last commit; `run` goes on until `stop`."""
+
+    def __init__(
+        self,
+        *,
+        rules: RuleSet,
+        event_of: Callable[[SpoolRecord], Event],
+        data_dir: Path,
+        cases: Cases,
+        lateness: timedelta,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Raises DetectError when another detector runs on this data directory, DatabaseError."""
+        self._lock = _locked(data_dir / "detect.db.lock")
+        self._event_of, self._data_dir, self._cases, self._clock = event_of, data_dir, cases, clock
+        self.detection = Detection(rules, lateness)
+        self.outbox = Outbox(data_dir / "detect.db")
+        self.dropped_state = self.outbox.restore(self.detection)
+        self._positions = self.outbox.positions()
+        self._readers: dict[UUID, SpoolReader] = {}
+        self._stats = Stats(data_dir / "stats" / "detect.json", self.outbox.counters(), rules)
+        self._committed_at = 0.0
+        self._unsaved = False
+        self._deliver_after = 0.0
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Let `run` end after its step; safe in a signal handler."""
+        self._stopped = True
+
+    def run(self) -> None:
+        """Until `stop`. Raises DatabaseError when detect.db cannot be written."""
+        while not self._stopped:
+            if not self.step():
+                time.sleep(_SLEEP_S)
+        self.commit()
+        self._deliver()
+        self._stats.save(self.detection, self._lag(), force=True)
+
+    def step(self) -> int:
+        """Take what can be read now, once. Returns how many records that were."""
+        records, positions = self._read()
+        now = self._clock()
+        raised = self.detection.episodes.raised
+        self._unsaved |= any(self._positions.get(spool) != position for spool, position in positions.items())
+        self._positions |= positions
+        if records:
+            self.detection.take([self._event_of(record) for record in records], now)
+            self.detection.advance(microseconds(records[-1].received), now)
+        else:
+            waiting = len(self.detection.pending.held)
+            self.detection.advance(microseconds(now - _BEHIND), now)
+            self._unsaved |= len(self.detection.pending.held) != waiting
+        is_due = time.monotonic() - self._committed_at >= _COMMIT_S
+        if self.detection.episodes.raised != raised or (self._unsaved and is_due):
+            self.commit()
+        self._deliver()
+        self._stats.save(self.detection, self._lag())
+        return len(records)
+
+    def commit(self) -> None:
+        """Write everything down, tell the spools what is done with."""
+        self.outbox.commit(self.detection, self._positions, self._stats.totals(self.detection))
+        self._committed_at, self._unsaved = time.monotonic(), False
+        self._deliver_after = min(self._deliver_after, self._committed_at)
+        for reader in self._readers.values():
+            with suppress(OSError):  # the spool then keeps more than it needs to, no more
+                reader.commit(READER, self._positions.get(str(reader.id), 0))
+
+    def _read(self) -> tuple[list[SpoolRecord], dict[str, int]]:
+        """The next records of all spools, in order of receiving, and the positions behind them."""
+        for directory in spools(self._data_dir):
+            if not any(reader.directory == directory for reader in self._readers.values()):
+                reader = SpoolReader(directory)
+                self._readers[reader.id] = reader
+        batches = []
+        for reader in self._readers.values():
+            batches.append(Batch(str(reader.id), *reader.read(self._positions.get(str(reader.id), 0), BATCH)))
+        return _in_order(batches)
+
+    def _deliver(self) -> None:
+        """Hand over what the outbox holds. A case store that is busy or gone is asked again later."""
+        if time.monotonic() < self._deliver_after:
+            return
+        self._deliver_after = time.monotonic() + _COMMIT_S
+        while alerts := self.outbox.undelivered():
+            try:
+                self._cases.deliver(alerts)
+            except Exception as error:  # detection goes on whatever the case store suffers
+                self._stats.trouble(f"alerts wait: the case store refused them: {error}")
+                return
+            self.outbox.delivered(alert.id for alert in alerts)
+            self._stats.trouble("")
+
+    def _lag(self) -> int:
+        """Octets of spool not taken yet."""
+        return sum(r.end - self._positions.get(str(r.id), 0) for r in self._readers.values())
+
+
+def _in_order(batches: Sequence[Batch]) -> tuple[list[SpoolRecord], dict[str, int]]:
+    """Several spools' records as one sequence by received time.
+
+    A spool that gave a full batch has more behind it: what another one received later has to wait.
+    """
+    horizon = min((b.records[-1].received for b in batches if len(b.records) >= BATCH), default=None)
+    taken: list[list[SpoolRecord]] = []
+    positions: dict[str, int] = {}
+    for batch in batches:
+        ready = [r for r in batch.records if horizon is None or r.received <= horizon]
+        taken.append(ready)
+        if len(ready) == len(batch.records):
+            positions[batch.spool] = batch.position
+        elif ready:
+            positions[batch.spool] = ready[-1].next_position
+    return list(merge(*taken, key=lambda r: (r.received, str(r.spool_id), r.position))), positions
+
+
+def _locked(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise DetectError(
+            "another detector works on this data directory", where=path, fix="stop it, or start this one with --data"
+        ) from error
+    return handle

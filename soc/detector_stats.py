@@ -1,0 +1,62 @@
+"""`stats/detect.json`: what detection counts, kept over restarts, replaced once a second.
+
+{"process": "detect", "pid", "at", "rules", "correlations", "refused_rules": [...], "octets_behind",
+ "events", "matches", "alerts", <everything cut, late or let go by reason>, "trouble"}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from soc.detection import Detection
+from soc.sigma.loader import RuleSet
+
+_GAUGES = frozenset({"waiting", "groups", "episodes"})  # say how it is now, not how often
+
+
+class Stats:
+    """Owned by the detector."""
+
+    def __init__(self, path: Path, before: Mapping[str, int], rules: RuleSet) -> None:
+        self._path, self._before, self._rules = path, dict(before), rules
+        self._saved_at = 0.0
+        self._trouble = ""
+
+    def totals(self, detection: Detection) -> dict[str, int]:
+        """Counters since the data directory was new."""
+        return {
+            name: count if name in _GAUGES else count + self._before.get(name, 0)
+            for name, count in detection.counters().items()
+        }
+
+    def trouble(self, text: str) -> None:
+        self._trouble = text
+
+    def save(self, detection: Detection, octets_behind: int, *, force: bool = False) -> None:
+        """At most once a second. A full disk is not detection's end: the file just grows old, which shows."""
+        if not force and time.monotonic() - self._saved_at < 1.0:
+            return
+        self._saved_at = time.monotonic()
+        document = {
+            "process": "detect",
+            "pid": os.getpid(),
+            "at": datetime.now(UTC).isoformat(),
+            "rules": len(self._rules.rules),
+            "correlations": len(self._rules.correlations),
+            "refused_rules": [str(refusal) for refusal in self._rules.refused],
+            "octets_behind": octets_behind,
+            **self.totals(detection),
+            "trouble": self._trouble or None,
+        }
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self._path.with_suffix(".json.new")
+            fresh.write_text(json.dumps(document), "utf-8")
+            fresh.replace(self._path)
+        except OSError as error:
+            self._trouble = f"stats cannot be written: {error}"

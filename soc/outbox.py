@@ -1,0 +1,254 @@
+"""`detect.db`: what detection knows, written down in one transaction, and the alerts not yet delivered.
+
+Spool positions, the reorder buffer, windows, episodes and the alerts raised from them are committed
+together. After a crash the spool is read again from the committed position and gives the same
+alerts; what was committed and not delivered is delivered again, which the case store takes as once.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from soc.alert import Alert, FieldMatch, Level
+from soc.detection import Detection, sighting_of
+from soc.episodes import MOST_EVENTS, Episode, moment
+from soc.errors import DatabaseError
+from soc.sigma.correlator import Added, Gone, Replaced
+from soc.sigma.loader import RuleSet
+from soc.sigma.matcher import decode
+from soc.sigma.rule import AnyRule
+from soc.sigma.window import Entry
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rule (id TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS position (spool TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pending (at_us INTEGER, id TEXT, rule TEXT, event BLOB, PRIMARY KEY (at_us, id, rule));
+CREATE TABLE IF NOT EXISTS grp (correlation TEXT, key TEXT, touched_us INTEGER, PRIMARY KEY (correlation, key));
+CREATE TABLE IF NOT EXISTS entry (
+    correlation TEXT, key TEXT, at_us INTEGER, id TEXT, rule TEXT, value TEXT, event BLOB,
+    PRIMARY KEY (correlation, key, at_us, id, rule));
+CREATE TABLE IF NOT EXISTS episode (
+    alert_id TEXT PRIMARY KEY, rule TEXT, is_open INTEGER, touched_us INTEGER, body TEXT);
+CREATE TABLE IF NOT EXISTS evidence (
+    alert_id TEXT, at_us INTEGER, id TEXT, event BLOB, PRIMARY KEY (alert_id, at_us, id));
+CREATE TABLE IF NOT EXISTS outbox (alert_id TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+
+
+class Outbox:
+    """The one owner of detect.db."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make it. Raises DatabaseError."""
+        self.path = path
+        self._stored: set[tuple[int, str, str]] = set()  # reorder buffer as it is on disk
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.execute("PRAGMA cache_size=-4000")
+            self._db.executescript(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise self._failed("cannot be opened", error) from error
+
+    def close(self) -> None:
+        self._db.close()
+
+    def positions(self) -> dict[str, int]:
+        """How far each spool was taken, by its id."""
+        return dict(self._db.execute("SELECT spool, position FROM position"))
+
+    def counters(self) -> dict[str, int]:
+        """Counters as of the last commit."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'counters'").fetchone()
+        return json.loads(row[0]) if row else {}
+
+    # ---- bringing back
+
+    def restore(self, detection: Detection) -> frozenset[str]:
+        """Fill a fresh `detection`. Returns the ids of rules whose state was dropped: they changed or are gone."""
+        try:
+            changed = self._drop_changed(detection.rules)
+            for at_us, event_id, rule, event in self._db.execute("SELECT at_us, id, rule, event FROM pending"):
+                detection.pending.add(sighting_of(rule, decode(event), event))
+                self._stored.add((at_us, event_id, rule))
+            detection.pending.late = 0
+            passed = self._db.execute("SELECT value FROM meta WHERE key = 'passed'").fetchone()
+            if passed:
+                at_us, event_id, rule = json.loads(passed[0])
+                detection.pending.passed = (at_us, event_id, rule)
+            for correlation, key, touched in self._db.execute(
+                "SELECT * FROM grp ORDER BY touched_us, correlation, key"
+            ):
+                where = "correlation = ? AND key = ? ORDER BY at_us, id, rule"
+                rows = self._db.execute(f"SELECT at_us, id, rule, value FROM entry WHERE {where}", (correlation, key))  # noqa: S608
+                detection.correlator.restore(correlation, key, touched, (Entry(*row) for row in rows))
+            bodies = self._db.execute("SELECT body FROM episode WHERE is_open ORDER BY touched_us, alert_id")
+            detection.episodes.restore(_episode(body) for (body,) in bodies)
+        except sqlite3.Error as error:
+            raise self._failed("cannot be read", error) from error
+        return changed
+
+    def _drop_changed(self, rules: RuleSet) -> frozenset[str]:
+        """A changed rule counts from nothing, from the committed position on, which is written down."""
+        now: dict[str, AnyRule] = {rule.id: rule for rule in rules.all}
+        before = dict(self._db.execute("SELECT id, digest FROM rule"))
+        changed = {id_ for id_, digest in before.items() if id_ not in now or now[id_].digest != digest}
+        with self._transaction():
+            for rule in changed:
+                self._db.execute("DELETE FROM pending WHERE rule = ?", (rule,))
+                self._db.execute("DELETE FROM grp WHERE correlation = ?", (rule,))
+                self._db.execute("DELETE FROM entry WHERE correlation = ?", (rule,))
+                self._db.execute("UPDATE episode SET is_open = 0 WHERE rule = ?", (rule,))
+            self._db.execute("DELETE FROM rule")
+            self._db.executemany("INSERT INTO rule VALUES (?, ?)", [(r.id, r.digest) for r in now.values()])
+            known = self._db.execute("SELECT value FROM meta WHERE key = 'rules'").fetchone()
+            if known is None or json.loads(known[0])["digest"] != rules.digest:
+                self._set_meta("rules", {"digest": rules.digest, "from": self.positions()})
+        return frozenset(changed)
+
+    # ---- writing down
+
+    def commit(self, detection: Detection, positions: Mapping[str, int], counters: Mapping[str, int]) -> None:
+        """Everything that changed, whole or not at all. Raises DatabaseError; then start again from the disk."""
+        try:
+            with self._transaction():
+                self._save_pending(detection)
+                self._save_windows_and_episodes(detection)
+                self._db.executemany("INSERT OR REPLACE INTO position VALUES (?, ?)", positions.items())
+                self._set_meta("passed", detection.pending.passed)
+                self._set_meta("counters", counters)
+        except sqlite3.Error as error:
+            raise self._failed("cannot be written", error) from error
+
+    def _save_pending(self, detection: Detection) -> None:
+        held = detection.pending.held
+        left = [key for key in self._stored if key not in held]
+        fresh = [key for key in held if key not in self._stored]
+        self._db.executemany("DELETE FROM pending WHERE at_us = ? AND id = ? AND rule = ?", left)
+        self._db.executemany("INSERT INTO pending VALUES (?, ?, ?, ?)", [(*key, held[key].event) for key in fresh])
+        self._stored.difference_update(left)
+        self._stored.update(fresh)
+
+    def _save_windows_and_episodes(self, detection: Detection) -> None:
+        windows, episodes = detection.correlator.changes(), detection.episodes.changes()
+        run, many = self._db.execute, self._db.executemany
+        for change in windows.log:
+            match change:
+                case Added(correlation, key, entry, event):
+                    run("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", (correlation, key, *entry, event))
+                case Replaced(correlation, key, entry_id):
+                    run("DELETE FROM entry WHERE correlation = ? AND key = ? AND id = ?", (correlation, key, entry_id))
+                case Gone(correlation, key):
+                    run("DELETE FROM grp WHERE correlation = ? AND key = ?", (correlation, key))
+                    run("DELETE FROM entry WHERE correlation = ? AND key = ?", (correlation, key))
+        # Copies are taken before the windows lose what has left them.
+        many("INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?)", episodes.copies)
+        for alert, correlation, key, entry in episodes.copies_of:
+            self._copy(alert, correlation, key, entry)
+        for (correlation, key), (touched_us, first) in windows.touched.items():
+            run("INSERT OR REPLACE INTO grp VALUES (?, ?, ?)", (correlation, key, touched_us))
+            where = "correlation = ? AND key = ? AND (at_us, id) < (?, ?)"
+            run(f"DELETE FROM entry WHERE {where}", (correlation, key, *first))  # noqa: S608
+        for episode in episodes.changed.values():
+            row = (episode.alert_id, episode.rule_id, True, episode.touched_us, json.dumps(asdict(episode)))
+            run("INSERT OR REPLACE INTO episode VALUES (?, ?, ?, ?, ?)", row)
+        loud = [(e.alert_id,) for e in episodes.changed.values() if not e.is_silent]
+        many("INSERT OR IGNORE INTO outbox VALUES (?)", loud)
+        many("UPDATE episode SET is_open = 0 WHERE alert_id = ?", [(alert,) for alert in episodes.ended])
+        if episodes.ended:
+            self._forget_ended()
+
+    def _copy(self, alert: str, correlation: str, key: str, entry: Entry) -> None:
+        """The events behind an entry of a window: its own, or those of the episode it stands for."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO evidence SELECT ?, at_us, id, event FROM entry"
+            " WHERE correlation = ? AND key = ? AND at_us = ? AND id = ? AND rule = ? AND event != x''",
+            (alert, correlation, key, *entry[:3]),
+        )
+        self._db.execute(
+            "INSERT OR IGNORE INTO evidence SELECT ?, at_us, id, event FROM evidence WHERE alert_id = ?",
+            (alert, entry.id),
+        )
+
+    # ---- alerts on their way out
+
+    def undelivered(self, limit: int = 200) -> list[Alert]:
+        """Alerts that are new or have grown since they were delivered."""
+        rows = self._db.execute(
+            "SELECT e.body FROM outbox JOIN episode e USING (alert_id) ORDER BY e.touched_us, alert_id LIMIT ?",
+            (limit,),
+        ).fetchall()
+        return [self._alert(_episode(body)) for (body,) in rows]
+
+    def delivered(self, alerts: Iterable[str]) -> None:
+        """The case store has these."""
+        try:
+            with self._transaction():
+                self._db.executemany("DELETE FROM outbox WHERE alert_id = ?", [(alert,) for alert in alerts])
+                self._forget_ended()
+        except sqlite3.Error as error:
+            raise self._failed("cannot be written", error) from error
+
+    def _alert(self, episode: Episode) -> Alert:
+        kept = "SELECT event FROM evidence WHERE alert_id = ? ORDER BY at_us, id LIMIT ?"
+        events = self._db.execute(kept, (episode.alert_id, MOST_EVENTS)).fetchall()
+        return Alert(
+            id=episode.alert_id,
+            rule_id=episode.rule_id,
+            title=episode.title,
+            level=Level(episode.level),
+            tags=episode.tags,
+            device=episode.device,
+            site=episode.site,
+            group=episode.group,
+            count=episode.count,
+            first_seen=moment(episode.first_us),
+            last_seen=moment(episode.last_us),
+            raised_at=moment(episode.raised_us),
+            received_at=moment(episode.received_us),
+            matches=episode.matches,
+            events=tuple(decode(event) for (event,) in events),
+        )
+
+    def _forget_ended(self) -> None:
+        ended = "is_open = 0 AND alert_id NOT IN (SELECT alert_id FROM outbox)"
+        self._db.execute(f"DELETE FROM evidence WHERE alert_id IN (SELECT alert_id FROM episode WHERE {ended})")  # noqa: S608
+        self._db.execute(f"DELETE FROM episode WHERE {ended}")  # noqa: S608
+
+    def _set_meta(self, key: str, value: Any) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _failed(self, what: str, error: Exception) -> DatabaseError:
+        return DatabaseError(
+            f"the detection state {what}: {error}",
+            where=self.path,
+            fix="free space, make the data directory writable; detection goes on from its last commit",
+        )
+
+
+def _episode(body: str) -> Episode:
+    fields = json.loads(body)
+    fields["group"] = tuple((name, value) for name, value in fields["group"])
+    fields["matches"] = tuple(FieldMatch(**match) for match in fields["matches"])
+    fields["tags"] = tuple(fields["tags"])
+    fields["counted_to"] = tuple(fields["counted_to"])
+    return Episode(**fields)
