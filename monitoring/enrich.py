@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, ip_address
 
 from inventory.model import Device, Province, Role
 from monitoring.event import Value
-from monitoring.parsers._rules import ip_text
+from monitoring.parsers import ip_text
 
 _OBSERVER = {Role.CORE: "router", Role.DISTRIBUTION: "router", Role.CE: "router", Role.FIREWALL: "firewall"}
 _CACHE_SIZE = 65536

@@ -18,6 +18,7 @@ from monitoring.enrich import Sources, peer_text
 from monitoring.errors import ParserError
 from monitoring.event import Event, Value
 from monitoring.parsers import Index, Line, load
+from monitoring.sessions import STEP, ConfigSessions
 from monitoring.spool import SpoolRecord
 from monitoring.syslog import Header, header_of
 
@@ -33,6 +34,7 @@ class Pipeline:
         """relays: addresses of syslog relays, whose word on the host name counts."""
         self._sources = Sources(province, frozenset(relays))
         self._changes = Changes(Path(data_dir) / "changes")
+        self._sessions = ConfigSessions()
         self._zone = ZoneInfo(province.time_zone)
         self._index: Index = load()
 
@@ -96,6 +98,8 @@ class Pipeline:
             fields.update(self._sources.facts_of(peer, device))
             if device:
                 fields.update(self._changes.facts_of(device, when, received))
+        if STEP in fields:
+            self._sessions.follow(fields, device or peer or "")
         if "source.ip" in fields:
             fields.update(self._sources.end("src", str(fields["source.ip"])))
         if "destination.ip" in fields:

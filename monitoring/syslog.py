@@ -13,7 +13,32 @@ from typing import NamedTuple
 
 from monitoring.event import Value
 
-FACILITIES = ["kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp", "security", "console", "solaris-cron", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"]
+FACILITIES = [
+    "kern",
+    "user",
+    "mail",
+    "daemon",
+    "auth",
+    "syslog",
+    "lpr",
+    "news",
+    "uucp",
+    "cron",
+    "authpriv",
+    "ftp",
+    "ntp",
+    "security",
+    "console",
+    "solaris-cron",
+    "local0",
+    "local1",
+    "local2",
+    "local3",
+    "local4",
+    "local5",
+    "local6",
+    "local7",
+]
 SEVERITIES = ["emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"]
 
 
@@ -42,7 +67,10 @@ _ISO_TIME = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,9}))? ?(Z|UTC|[+-]\d{2}:?\d{2})?:?(?: |\Z)"
 )
 _TAG = re.compile(r"([^\s:\[\]<>{}\"=,]{1,64})(?:\[([^\]\s]{0,64})\])?:(?: |\Z)")
-_MONTHS = {name: n for n, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)}
+_MONTHS = {
+    name: n
+    for n, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)
+}
 _ZONES = {"Z": UTC, "UTC": UTC, "GMT": UTC}
 _NO_PRIORITY: dict[str, Value] = {}
 _DAY, _YEAR = timedelta(days=1), timedelta(days=364)
@@ -75,7 +103,7 @@ def _rfc5424(match: re.Match[str], zone: tzinfo) -> Header:
     if structured != "-":
         fields["log.syslog.structured_data"] = structured
     when, zone_from = _iso(stamp, zone)
-    return Header(fields, when, zone_from, _without_bom(message or ""), "" if app == "-" else app, True)
+    return Header(fields, when, zone_from, _message(message or ""), "" if app == "-" else app, True)
 
 
 def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
@@ -91,7 +119,7 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
             fields["log.syslog.hostname"] = host
     tag = _TAG.match(rest) if is_syslog else None
     if tag is None:
-        return Header(fields, when, zone_from, _without_bom(rest), "", is_syslog)
+        return Header(fields, when, zone_from, _message(rest), "", is_syslog)
     app, procid = tag.groups()
     fields["log.syslog.appname"] = app
     fields["process.name"] = app.rpartition("/")[2] or app
@@ -99,7 +127,7 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
         fields["log.syslog.procid"] = procid
         if procid.isdecimal() and len(procid) < 11:
             fields["process.pid"] = int(procid)
-    return Header(fields, when, zone_from, _without_bom(rest[tag.end() :]), app, True)
+    return Header(fields, when, zone_from, _message(rest[tag.end() :]), app, True)
 
 
 @lru_cache(maxsize=1024)
@@ -204,5 +232,6 @@ def _is_host_before_colon(host: str, rest: str) -> bool:
     return host[:-1].replace(".", "").isdecimal() and host.count(".") == 3 and bool(rest)
 
 
-def _without_bom(message: str) -> str:
-    return message.removeprefix("\ufeff")
+def _message(text: str) -> str:
+    """The message itself: no byte order mark, no spaces before it (rsyslog's own template puts one there)."""
+    return text.lstrip(" ").removeprefix("\ufeff")

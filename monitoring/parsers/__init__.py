@@ -8,5 +8,6 @@ when the message is not its own; who sent it and when is not its business.
 
 from monitoring.parsers._index import Index, load
 from monitoring.parsers._line import Line, Parsed
+from monitoring.parsers._values import ip_text, mac_text, mapping_of, number_of, text_of
 
-__all__ = ["Index", "Line", "Parsed", "load"]
+__all__ = ["Index", "Line", "Parsed", "ip_text", "load", "mac_text", "mapping_of", "number_of", "text_of"]

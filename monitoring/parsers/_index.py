@@ -107,8 +107,7 @@ def _parser(file: Path) -> Parser:
     try:
         document: dict[str, Any] = yaml.load(file.read_text("utf-8"), Loader=yaml.CSafeLoader)
         match = document.get("match", {})
-        rules = RuleSet.of(document.get("rules", []), takes_unknown=bool(document.get("takes_unknown", False)))
-        parse: Parse = rules.parse
+        parse: Parse = RuleSet.of(document).parse
         if (file.parent / "parser.py").exists():
             parse = import_module(f"monitoring.parsers.{name}.parser").parse
         return Parser(

@@ -12,25 +12,27 @@ Rules are tried in order, those whose literal beginning does not fit are skipped
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from monitoring.event import Value
 from monitoring.parsers._line import Line, Parsed
+from monitoring.parsers._values import ip_text, mac_text
 
 KINDS = {
     "word": r"\S+",
     "text": r".*?",  # as little as fits
     "rest": r".*",
     "int": r"\d{1,18}",
+    "digits": r"\d{1,18}",  # a number that is a name: an id
+    "seconds": r"[+-]?\d{1,12}(?:\.\d{1,12})?",  # kept as milliseconds
     "ip": r"[0-9A-Fa-f:.]+(?:%[\w.-]+)?",
     "mac": r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}",
     "quoted": r"[^\"]*",
+    "name": r"[^\s:;,()\[\]]+",
 }
-_PLACE = re.compile(r"(?<!\\)(?<!\()(?<!\?)<([a-z@][\w.@-]*)(?::(\w+))?>")
+_PLACE = re.compile(r"(?<!\\)(?<!\(\?)(?<!\(\?P)<([a-z@][\w.@-]*)(?::(\w+))?>")
 _LITERAL = re.compile(r"(?:[^\\.^$*+?{}\[\]|()<]|\\[^\w\s])*")
 _PREFIX = 8  # characters compared before a pattern is tried
 
@@ -43,63 +45,64 @@ class Rule:
     fields: Mapping[str, Value]
     app_names: frozenset[str]  # only for these programs; empty: any
 
-    def parse(self, line: Line) -> Parsed | None:
-        match = self.pattern.match(line.text)
+    def parse(self, text: str, start: int) -> tuple[Parsed, int] | None:
+        """The fields and where the match ends; None when the pattern does not fit at `start`."""
+        match = self.pattern.match(text, start)
         if match is None:
             return None
         parsed = dict(self.fields)
         for group, name, kind in self.groups:
-            text = match[group]
-            if text and text != "-":
-                value = _value(text, kind)
+            written = match[group]
+            if written and written != "-":
+                value = _value(written, kind)
                 if value is not None:
                     parsed[name] = value
-        return parsed
+        return parsed, match.end()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleSet:
-    """The rules of one parser, in order. `takes_unknown`: a message no rule fits is still its own."""
+    """The rules of one parser, in order.
+
+    before: what may stand before every message (a time since boot, a message id); the rules see what follows.
+    takes_unknown: a message no rule fits is still its own.
+    """
 
     rules: Sequence[Rule]
+    before: Rule | None = None
     takes_unknown: bool = False
 
     @classmethod
-    def of(cls, documents: Iterable[Mapping[str, Any]], *, takes_unknown: bool = False) -> RuleSet:
+    def of(cls, document: Mapping[str, Any]) -> RuleSet:
         """Compiled once. Raises ValueError for a pattern that is none."""
-        return cls(rules=tuple(_rule(d) for d in documents), takes_unknown=takes_unknown)
+        before = document.get("before")
+        return cls(
+            rules=tuple(_rule(rule) for rule in document.get("rules", ())),
+            before=None if before is None else _rule({"pattern": before}),
+            takes_unknown=bool(document.get("takes_unknown", False)),
+        )
 
     def parse(self, line: Line) -> Parsed | None:
-        text = line.text
+        text, start, first = line.text, 0, None
+        if self.before is not None:
+            found = self.before.parse(text, 0)
+            if found is not None:
+                first, start = found
         for rule in self.rules:
             if rule.app_names and line.app_name not in rule.app_names:
                 continue
-            if text.startswith(rule.prefix):
-                parsed = rule.parse(line)
-                if parsed is not None:
-                    return parsed
-        return {} if self.takes_unknown else None
-
-
-@lru_cache(maxsize=65536)
-def ip_text(text: str) -> str | None:
-    """An address in its usual form (no zone, IPv4 where it is one); None when it is no address."""
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return str(mapped or address)
-
-
-def mac_text(text: str) -> str:
-    """A MAC address as ECS wants it: 00-00-5E-00-53-23."""
-    return text.replace(":", "-").upper()
+            if text.startswith(rule.prefix, start):
+                found = rule.parse(text, start)
+                if found is not None:
+                    return {**first, **found[0]} if first else found[0]
+        return (first or {}) if self.takes_unknown else None
 
 
 def _value(text: str, kind: str) -> Value | None:
     if kind == "int":
         return int(text)
+    if kind == "seconds":
+        return round(float(text) * 1000, 3)
     if kind == "ip":
         return ip_text(text)
     if kind == "mac":
