@@ -7,19 +7,21 @@ whatever is killed, no end is ever left behind in the host's namespace.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
 from infra.command import run, succeeds
-from infra.errors import CommandFailed
 from infra.names import netns_path
 
 # A namespace of a lab has no IPv6 unless a device's configuration asks for it, and may forward.
 FORWARDING = {"net.ipv4.ip_forward": "1", "net.ipv4.conf.all.rp_filter": "0", "net.ipv4.conf.default.rp_filter": "0"}
 
 
+# Both ends of a link ask for the same namespace at once; a half-made one looks like what a crash left.
+_MAKING = threading.Lock()
 FENCE_PROTOCOL = "250"  # marks our routes in the host's table; unassigned in iproute2's rt_protos
 
 
@@ -37,13 +39,10 @@ def exists(netns: str) -> bool:
 
 def ensure(netns: str, *, forwarding: bool = False) -> None:
     """Make the namespace unless it is there; its loopback is up."""
-    if not exists(netns):
-        netns_path(netns).unlink(missing_ok=True)
-        try:
+    with _MAKING:
+        if not exists(netns):
+            netns_path(netns).unlink(missing_ok=True)
             run("ip", "netns", "add", netns)
-        except CommandFailed:
-            if not exists(netns):  # made by another thread in between is as good
-                raise
     run("ip", "-n", netns, "link", "set", "lo", "up")
     if forwarding:
         run(
