@@ -166,7 +166,7 @@ def _compiled(
     refused += twice
     linked, unlinked = _linked(usable, correlations)
     refused += unlinked
-    silent = _silent(linked)
+    silent = _silent(usable, linked)
     rules_done = tuple(replace(r, alerts=r.id not in silent) for r in usable)
     correlations_done = tuple(replace(c, alerts=c.id not in silent) for c in linked)
     everything: tuple[AnyRule, ...] = (*rules_done, *correlations_done)
@@ -234,11 +234,12 @@ def _linked(rules: list[Rule], correlations: list[Correlation]) -> tuple[tuple[C
     return ordered, refused
 
 
-def _silent(correlations: Iterable[Correlation]) -> frozenset[str]:
-    """Rules that only feed: named by a correlation, and by none that says `generate: true`."""
+def _silent(rules: Iterable[Rule], correlations: Iterable[Correlation]) -> frozenset[str]:
+    """Rules that only feed: named by a correlation and by none that says `generate: true`, or only informational."""
     correlations = tuple(correlations)
     named = {rule for c in correlations for rule in c.rules}
-    return frozenset(named - {rule for c in correlations if c.generate for rule in c.rules})
+    loud = {rule for c in correlations if c.generate for rule in c.rules}
+    return frozenset(named - (loud - {r.id for r in rules if r.level is Level.INFORMATIONAL}))
 
 
 def _line_of(text: str, title: str) -> int:

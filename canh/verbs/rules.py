@@ -1,0 +1,108 @@
+"""`canh rules`: check and test the rule library, list it, evaluate rules over a file of events."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from canh.context import Context
+
+if TYPE_CHECKING:  # loading the engine costs what `canh --help` should not
+    from soc.sigma import RuleSet
+
+HELP = "check, test and list the detection rules; evaluate rules over events on standard input"
+_CHUNK = 2000  # events a batch
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="rules_verb", required=True, metavar="check|test|list|eval")
+    for name, text in (
+        ("check", "every rule that cannot be used or lacks something, all at once"),
+        ("test", "run the hit and miss cases"),
+        ("list", "what is loaded"),
+    ):
+        sub = verbs.add_parser(name, help=text, description=text)
+        sub.add_argument("--rules", type=Path, action="append", metavar="DIR", help="rule folders (default soc_rules)")
+    text = "match events (NDJSON on standard input: ECS or raw Windows JSON), print NDJSON matches"
+    sub = verbs.add_parser("eval", help=text, description=text)
+    sub.add_argument("--rules", type=Path, action="append", metavar="DIR", required=True, help="folder of Sigma rules")
+    text = "a Sigma processing pipeline: a file, or ecs_windows, sysmon; may be repeated"
+    sub.add_argument("--map", action="append", default=[], metavar="PIPELINE", help=text)
+
+
+def run(args: argparse.Namespace, ctx: Context) -> int:
+    from soc import placeholders
+    from soc.sigma import OWN_RULES, load
+
+    pipelines = getattr(args, "map", [])
+    rules = load(args.rules or [OWN_RULES], placeholders.of(ctx.province), pipelines=pipelines)
+    if args.rules_verb == "eval":
+        return _eval(rules)
+    if args.rules_verb == "list":
+        return _list(rules, ctx)
+    return _check(rules, ctx) if args.rules_verb == "check" else _test(rules, ctx)
+
+
+def _check(rules: RuleSet, ctx: Context) -> int:
+    from soc import placeholders
+    from soc.sigma.check import findings
+
+    found = findings(rules, placeholders.of(ctx.province))
+    for finding in found:
+        print(json.dumps({"where": str(finding.origin), "what": finding.reason}) if ctx.json else finding)
+    print(f"{len(rules.rules)} rules, {len(rules.correlations)} correlations, {len(found)} findings", file=sys.stderr)
+    return 1 if found else 0
+
+
+def _test(rules: RuleSet, ctx: Context) -> int:
+    from soc.sigma.library import outcomes
+
+    count = Counter[bool]()
+    for outcome in outcomes(rules, ctx.province):
+        count[not outcome.wrong] += 1
+        case = str(outcome.case)
+        if ctx.json:
+            print(json.dumps({"case": case, "ok": not outcome.wrong, "why": outcome.wrong}))
+        elif outcome.wrong:
+            print(f"{case}: {outcome.wrong}")
+    for refusal in rules.refused:
+        print(f"refused: {refusal}", file=sys.stderr)
+    print(f"{count[True]} cases right, {count[False]} wrong, {len(rules.refused)} rules refused", file=sys.stderr)
+    return 1 if count[False] or rules.refused else 0
+
+
+def _list(rules: RuleSet, ctx: Context) -> int:
+    from soc.sigma import Correlation
+
+    for rule in sorted(rules.all, key=lambda r: str(r.origin.path)):
+        kind = str(rule.kind) if isinstance(rule, Correlation) else "rule"
+        if ctx.json:
+            document = {
+                "id": rule.id,
+                "title": {"en": rule.title, "vi": rule.title_vi or rule.title},
+                "level": rule.level,
+                "kind": kind,
+                "tags": rule.tags,
+                "alerts": rule.alerts,
+                "path": str(rule.origin.path),
+            }
+            print(json.dumps(document, ensure_ascii=False))
+        else:
+            print(f"{rule.level:<13} {kind:<16} {rule.origin.path.parent.name:<26} {rule.title}")
+    for refusal in rules.refused:
+        print(f"refused: {refusal}", file=sys.stderr)
+    return 0
+
+
+def _eval(rules: RuleSet) -> int:
+    from soc.sigma.evaluate import evaluate
+
+    for reason, count in Counter(refusal.reason.split(":")[0] for refusal in rules.refused).most_common():
+        print(f"canh rules eval: {count} refused: {reason}", file=sys.stderr)
+    for line in evaluate(rules, sys.stdin.buffer, _CHUNK):
+        sys.stdout.write(line + "\n")
+    return 0

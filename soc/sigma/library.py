@@ -1,0 +1,221 @@
+"""The rule library as folders: a rule, its notes for analysts, its cases.
+
+    soc_rules/<product>/<slug>/rule.yml
+                               triage.md, triage.vi.md      ## Sees, Matters, Check, Benign, Misses, Response
+                               tests/<case>.hit.log, .miss.log         raw lines, through the real parsers
+                               tests/<case>.hit.ndjson, .miss.ndjson   events, where there is no line
+
+Lines of a case that begin with `# ` set the scene for what follows:
+    # from: hh-ce1             the device, or the address, that sends
+    # receiver: snmp-trap      how it came in (default syslog-udp)
+    # change: hh-ce1           a change of ours is open on these devices
+    # wait: 90s                time passes
+    # also: port-scan          other rules that rightly fire in this case
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid5
+
+from inventory.model import Province
+from monitoring.event import Event, flat
+from monitoring.pipeline import Pipeline
+from monitoring.spool import SpoolRecord
+from soc.detection import Detection
+from soc.sigma.correlation_document import span
+from soc.sigma.loader import RuleSet
+from soc.sigma.matcher import encode
+from soc.sigma.rule import AnyRule, Correlation, Rule
+
+START = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)  # a Monday, ten in the morning in Viet Nam
+_STEP = timedelta(milliseconds=100)
+_TRANSIT = timedelta(milliseconds=200)  # from a line's own time to its receipt
+_SPOOL = UUID("5d1f7a0e-8a51-5c57-9f3c-0a8a6f2f4b11")
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
+_KNOWN = ("from", "receiver", "change", "wait", "also")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """One rule's."""
+
+    path: Path
+    rule: AnyRule
+
+    @property
+    def slug(self) -> str:
+        return self.path.name
+
+    @property
+    def cases(self) -> tuple[Path, ...]:
+        return tuple(sorted((self.path / "tests").glob("*.*.*")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a case did. `wrong` is empty when it did what it should."""
+
+    case: Path
+    wrong: str
+    fired: frozenset[str]  # rule ids
+
+
+def folders(rules: RuleSet) -> tuple[Folder, ...]:
+    """Every rule that stands in a folder of its own."""
+    own = (Folder(path=r.origin.path.parent, rule=r) for r in rules.all if r.origin.path.name == "rule.yml")
+    return tuple(sorted(own, key=lambda folder: folder.path))
+
+
+def outcomes(rules: RuleSet, province: Province, only: Iterable[Folder] | None = None) -> Iterator[Outcome]:
+    """Run the cases of `only` (default all) against all rules."""
+    known = folders(rules)
+    slugs = {folder.slug: folder.rule.id for folder in known}
+    for folder in known if only is None else only:
+        for case in folder.cases:
+            yield _outcome(case, folder, rules, province, slugs)
+
+
+def _outcome(case: Path, folder: Folder, rules: RuleSet, province: Province, slugs: dict[str, str]) -> Outcome:
+    kind = case.suffixes[-2].lstrip(".") if len(case.suffixes) >= 2 else ""
+    if kind not in ("hit", "miss") or case.suffix not in (".log", ".ndjson"):
+        return Outcome(case=case, wrong="its name must end in .hit or .miss, and .log or .ndjson", fired=frozenset())
+    try:
+        with tempfile.TemporaryDirectory(prefix="canh-case-") as data_dir:
+            scene = Scene(case, province, Path(data_dir))
+            events = scene.events()
+            fired = fired_by(events, rules)
+    except CaseError as error:
+        return Outcome(case=case, wrong=str(error), fired=frozenset())
+    unknown = [slug for slug in scene.also if slug not in slugs]
+    if unknown:
+        return Outcome(case=case, wrong=f"'also' names {', '.join(unknown)}, which is no rule", fired=fired)
+    if kind == "miss":
+        return Outcome(case=case, wrong="it fires and must not" if folder.rule.id in fired else "", fired=fired)
+    declared = set(_feeders(folder.rule, rules)) | {slugs[slug] for slug in scene.also}
+    names = {rule_id: slug for slug, rule_id in slugs.items()}
+    wrong = ""
+    if folder.rule.id not in fired:
+        wrong = f"it does not fire ({len(events)} events)"
+    elif others := sorted(names.get(r.id, r.id) for r in rules.all if r.alerts and r.id in fired - declared):
+        wrong = f"undeclared rules fire: {', '.join(others)}"
+    return Outcome(case=case, wrong=wrong, fired=fired)
+
+
+def fired_by(events: list[Event], rules: RuleSet) -> frozenset[str]:
+    """Ids of the rules that match and the correlations that hold, silent ones too."""
+    detection = Detection(rules, timedelta(seconds=2))
+    now = events[-1].received if events else START
+    detection.take(events, now)
+    detection.flush(now)
+    matched = {match.rule.id for match in detection.matcher.match([encode(event) for event in events])}
+    return frozenset(matched | {episode.rule_id for episode in detection.episodes.changes().changed.values()})
+
+
+def _feeders(rule: AnyRule, rules: RuleSet) -> Iterator[str]:
+    """The rule and everything it builds on."""
+    yield rule.id
+    if isinstance(rule, Correlation):
+        by_id = {r.id: r for r in rules.all}
+        for fed in rule.rules:
+            yield from _feeders(by_id[fed], rules)
+
+
+class CaseError(ValueError):
+    """Why a case cannot be run."""
+
+
+class Scene:
+    """A case file on its way to events."""
+
+    def __init__(self, case: Path, province: Province, data_dir: Path) -> None:
+        self._case, self._province, self._data_dir = case, province, data_dir
+        self._clock = START
+        self._peer = str(province.soc.service_address)
+        self._receiver = "syslog-udp"
+        self.also: list[str] = []
+
+    def events(self) -> list[Event]:
+        """All of them, in order. Raises CaseError."""
+        lines = self._case.read_bytes().splitlines()
+        self._open_changes(lines)
+        pipeline = Pipeline(self._province, self._data_dir)
+        events: list[Event] = []
+        for number, line in enumerate(lines, 1):
+            if line.startswith(b"# "):
+                self._say(line.decode("utf-8", "replace")[2:], number)
+            elif not line.strip():
+                continue
+            elif self._case.suffix == ".ndjson":
+                events.append(self._event(line, number))
+            else:
+                events.append(pipeline.event_of(self._record(line, number)))
+        if not events:
+            raise CaseError("it holds no events")
+        return events
+
+    def _say(self, text: str, number: int) -> None:
+        key, _, value = text.partition(":")
+        key, value = key.strip(), value.strip()
+        if key == "from":
+            device = self._province.devices.get(value)
+            self._peer = value if device is None else str(device.service_address)
+        elif key == "receiver":
+            self._receiver = value
+        elif key == "wait":
+            self._clock += span(value)
+        elif key == "also":
+            self.also += [slug.strip() for slug in value.split(",")]
+        elif key not in _KNOWN:
+            raise CaseError(f"line {number}: only {', '.join(_KNOWN)} can be said, not {key!r}")
+
+    def _open_changes(self, lines: list[bytes]) -> None:
+        """Written first: the journal says a change is open before a device hears of it."""
+        named = [line.decode()[len("# change:") :].split(",") for line in lines if line.startswith(b"# change:")]
+        if not named:
+            return
+        folder = self._data_dir / "changes"
+        folder.mkdir()
+        devices = [name.strip() for names in named for name in names]
+        opened = {
+            "event": "opened",
+            "change_id": "case",
+            "at": (START - timedelta(minutes=5)).isoformat(),
+            "operator": "quantri",
+            "devices": devices,
+            "blast_radius": {"devices": devices, "sites": []},
+        }
+        (folder / "case.jsonl").write_text(json.dumps(opened) + "\n", "utf-8")
+
+    def _record(self, line: bytes, number: int) -> SpoolRecord:
+        stamp = _STAMP.search(line[:120].decode("ascii", "replace"))
+        stated = datetime.fromisoformat(stamp[0]).astimezone(UTC) if stamp else self._clock
+        # A line from tomorrow or later is a case about wrong clocks; ours goes on.
+        if self._clock < stated < self._clock + timedelta(days=1):
+            self._clock = stated + _TRANSIT
+        else:
+            self._clock += _STEP
+        return SpoolRecord(number, number + 1, _SPOOL, self._clock, self._peer, 514, self._receiver, line)
+
+    def _event(self, line: bytes, number: int) -> Event:
+        try:
+            document = json.loads(line)
+            fields = dict(flat(document))
+        except (ValueError, AttributeError) as error:
+            raise CaseError(f"line {number}: not a JSON object: {error}") from error
+        self._clock += _STEP
+        fields.setdefault("@timestamp", self._clock.isoformat())
+        fields.setdefault("event.ingested", fields["@timestamp"])
+        fields.setdefault("event.id", str(uuid5(_SPOOL, str(number))))
+        return Event(fields)
+
+
+def is_feeder(rule: AnyRule) -> bool:
+    """A rule that never alerts by itself."""
+    return isinstance(rule, Rule) and not rule.alerts
