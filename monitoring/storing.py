@@ -187,8 +187,10 @@ def main() -> int:
     from monitoring.store import writer
 
     try:
-        pipeline = Pipeline(load(args.province), args.data)
-        store_for_ever(args.data, pipeline.event_of, lambda: writer(args.data), stop)
+        province = load(args.province)
+        pipeline = Pipeline(province, args.data)
+        retention = {"": province.policy.log_retention}
+        store_for_ever(args.data, pipeline.event_of, lambda: writer(args.data, retention=retention), stop)
     except OpsError as error:
         print(f"canh store: {error}", file=sys.stderr)
         return 2

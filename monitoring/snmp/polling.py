@@ -105,8 +105,8 @@ def has_restarted(before: Sample, now: Sample) -> bool:
 def rate(before: Counter, now: Counter, seconds: float, most_per_s: float) -> float | None:
     """Per second between two readings; None when they do not belong together.
 
-    A 32-bit counter may wrap once; a 64-bit one never does in practice, so one that went back
-    was reset. A rate above `most_per_s` (0: unknown) is a reset as well.
+    A 32-bit counter may wrap once; what then comes out above `most_per_s` (0: unknown) was a
+    reset. A 64-bit one never wraps in practice, so one that went back was reset.
     """
     if seconds <= 0 or before.bits != now.bits:
         return None
@@ -116,7 +116,8 @@ def rate(before: Counter, now: Counter, seconds: float, most_per_s: float) -> fl
     if difference < 0:
         return None
     value = difference / seconds
-    return None if most_per_s and value > most_per_s * 1.1 else value
+    is_reset = now.bits == 32 and most_per_s and value > most_per_s * 1.1
+    return None if is_reset else value
 
 
 def _interface_document(

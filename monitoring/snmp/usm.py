@@ -1,8 +1,8 @@
 """The user-based security model of SNMPv3 (RFC 3414, 3826, 7860), as a receiver of notifications needs it.
 
 Bytes in, bytes out. A trap is authenticated with the engine of its sender, an inform with
-ours. pysnmp was looked at and left out: it lets a trap without authentication pass for a user that has
-keys, takes a replayed one, keeps our engine's boots in /tmp and answers before we have stored.
+ours. pysnmp 7.1 was tried and left out: it delivers a trap without any authentication for a user that has
+keys, answers an inform before we have stored it, and keeps our engine's boots below /tmp.
 """
 
 from __future__ import annotations

@@ -1,0 +1,61 @@
+"""`canh stats`: is every message that arrived accounted for?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from canh.context import Context
+
+if TYPE_CHECKING:
+    from monitoring.stats import Balance
+
+HELP = "received = stored + dead-lettered + dropped-and-counted, by source and reason (exit 1 when it does not balance)"
+COLUMNS = ("received", "stored", "dead", "dropped", "in_flight", "missing")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dead", action="store_true", help="list the dead letters instead, as NDJSON")
+
+
+def run(args: argparse.Namespace, ctx: Context) -> int:
+    if args.dead:
+        from monitoring.dead import dead_letters
+
+        for letter in dead_letters(ctx.data_dir):
+            print(json.dumps(letter, ensure_ascii=False))
+        return 0
+    from monitoring.stats import balance_of
+
+    balance = balance_of(ctx.data_dir)
+    if ctx.json:
+        print(json.dumps(balance.document(), ensure_ascii=False))
+    else:
+        _show(balance)
+    return 0 if balance.balances else 1
+
+
+def _show(balance: Balance) -> None:
+    if not balance.sources:
+        print("nothing received yet", file=sys.stderr)
+    width = max((len(s.source) for s in balance.sources), default=0) + 2
+    head = "".join(f"{name.replace('_', ' '):>12}" for name in COLUMNS)
+    print(f"{'source':<{width}}{head}")
+    for row in balance.sources:
+        print(f"{row.source:<{width}}" + "".join(f"{getattr(row, name):>12}" for name in COLUMNS))
+    print(f"{'total':<{width}}" + "".join(f"{balance.total(name):>12}" for name in COLUMNS))
+    for title, reasons in (("dropped", balance.dropped), ("dead", balance.dead), ("refused", balance.refused)):
+        for reason, counts in reasons.items():
+            for source, n in counts.items():
+                print(f"{title}: {reason}: {source}: {n}")
+    for source, n in balance.cut.items():
+        print(f"cut: {source}: {n}")
+    if balance.polls:
+        print("polls: " + ", ".join(f"{n} {name}" for name, n in balance.polls.items()))
+    if balance.damaged_octets or balance.missing_octets:
+        print(f"spool: {balance.damaged_octets} octets damaged, {balance.missing_octets} octets missing")
+    if balance.trouble:
+        print(balance.trouble)
+    print("balances" if balance.balances else "DOES NOT BALANCE")
