@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from infra.errors import LabBusy, StackFailed
 from infra.keys import ensure_passphrase
 
@@ -39,8 +41,9 @@ class Stack:
         return self.data_dir / "lab/pulumi"
 
     @property
-    def config_file(self) -> Path:
-        return self.state_dir / f"Pulumi.{self.lab}.yaml"
+    def project_dir(self) -> Path:
+        """Where the engine works: our program, and the stack's settings, which belong beside the state."""
+        return self.state_dir / "project"
 
     @property
     def log_file(self) -> Path:
@@ -70,6 +73,7 @@ class Stack:
     def up(self, progress: Callable[[str], None], lock: int) -> None:
         """Make the lab as the inventory says, after looking at what is really there."""
         self._free_stale_lock(progress)
+        self._write_project()
         if not self.exists():
             self.run(["stack", "init", self.lab, "--no-select"], progress, lock)
         config = ["--config", f"canh:province={self.province_dir}", "--config", f"canh:data={self.data_dir}"]
@@ -79,6 +83,7 @@ class Stack:
         """Take away everything the state knows of; nothing when there is no state."""
         if self.exists():
             self._free_stale_lock(progress)
+            self._write_project()
             self.run(["destroy", "--yes", "--skip-preview", *self.options()], progress, lock)
 
     def run(self, words: list[str], progress: Callable[[str], None], lock: int) -> None:
@@ -89,7 +94,7 @@ class Stack:
         with (
             self.log_file.open("w") as log,
             subprocess.Popen(
-                command, cwd=INFRA, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                command, cwd=self.project_dir, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                 stdin=subprocess.DEVNULL, pass_fds=(lock,), errors="replace",
             ) as engine,
         ):  # fmt: skip
@@ -107,7 +112,18 @@ class Stack:
             )
 
     def options(self) -> list[str]:
-        return ["--stack", self.lab, "--config-file", str(self.config_file), "--color", "never"]
+        return ["--stack", self.lab, "--color", "never"]
+
+    def _write_project(self) -> None:
+        """infra/Pulumi.yaml for this lab. `pulumi` writes settings beside its project; the checkout stays as it is."""
+        project = yaml.safe_load((INFRA / "Pulumi.yaml").read_text())
+        project["runtime"]["options"]["virtualenv"] = sys.prefix
+        self.project_dir.mkdir(parents=True, exist_ok=True)
+        program = self.project_dir / "program"
+        if not program.is_symlink() or program.resolve() != INFRA / "program":
+            program.unlink(missing_ok=True)
+            program.symlink_to(INFRA / "program")
+        (self.project_dir / "Pulumi.yaml").write_text(yaml.safe_dump(project))
 
     def _free_stale_lock(self, progress: Callable[[str], None]) -> None:
         """Cancel locks of the stack whose owner is dead. We hold the lab, so a live one is someone's own `pulumi`."""

@@ -92,12 +92,12 @@ def status(args: argparse.Namespace, ctx: Context) -> int:
 
 def pulumi(args: argparse.Namespace, ctx: Context) -> int:
     """Pass through to the engine, in the environment in which it finds the lab's state and our plugin."""
-    from infra.stack import INFRA
-
     stack = _folder(ctx).stack(_Teller().say)
     words = [word for word in args.words if word != "--"]
     os.environ.update(stack.env())
-    return subprocess.run([str(stack.tools / "pulumi"), *words, *stack.options()], cwd=INFRA, check=False).returncode
+    return subprocess.run(
+        [str(stack.tools / "pulumi"), *words, *stack.options()], cwd=stack.project_dir, check=False
+    ).returncode
 
 
 def scenario(args: argparse.Namespace, ctx: Context) -> int:

@@ -1,6 +1,7 @@
 """The Pulumi program: one resource for the station, for each link and for each machine of the inventory.
 
-The stack's name is the lab's id; its configuration says where the inventory and the data directory are. `canh lab up` runs it; `canh lab pulumi -- preview` shows what it would do.
+The stack's name is the lab's id; its configuration says where the inventory and the data directory are.
+`canh lab up` runs it; `canh lab pulumi -- preview` shows what it would do.
 """
 
 from __future__ import annotations
