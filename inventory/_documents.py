@@ -21,7 +21,6 @@ from pydantic import (
     Field,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
 from inventory.allocations import Allocations
@@ -41,7 +40,7 @@ def _address_like(kind: Callable[[str], Any], example: str) -> BeforeValidator:
                     raise ValueError(f"{value} is an address inside a network: the network, {around}") from None
         raise ValueError(f"{value} is not a prefix or address: text like {example}")
 
-    return BeforeValidator(read)
+    return BeforeValidator(read, json_schema_input_type=str)
 
 
 def _network_around(value: str) -> IPv4Network | None:
@@ -78,7 +77,12 @@ Prefix = Annotated[IPv4Network, _address_like(IPv4Network, "10.1.0.0/24")]
 Address = Annotated[IPv4Address, _address_like(IPv4Address, "10.1.0.1")]
 AddressInPrefix = Annotated[IPv4Interface, _address_like(IPv4Interface, "10.1.0.1/24")]
 Prefix6 = Annotated[IPv6Network, _address_like(IPv6Network, "fd00::/32")]
-Bandwidth = Annotated[int, BeforeValidator(_bandwidth_bps)]
+Bandwidth = Annotated[int, BeforeValidator(_bandwidth_bps, json_schema_input_type=str)]
+# One name may stand without its brackets: `from: mgmt`.
+OneOrMore = Annotated[
+    list[Slug],
+    BeforeValidator(lambda v: [v] if isinstance(v, str) else v, json_schema_input_type=list[Slug] | Slug),
+]
 Hour = Annotated[int, Field(ge=0, le=24)]
 
 
@@ -178,16 +182,9 @@ class ServiceDoc(_Doc):
 
 
 class FlowDoc(_Doc):
-    source: list[Slug] = Field(alias="from", min_length=1)
+    source: OneOrMore = Field(alias="from", min_length=1)
     to: Slug
     reason: Text
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_source_is_a_list_of_one(cls, value: Any) -> Any:
-        if isinstance(value, dict) and isinstance(value.get("from"), str):
-            return value | {"from": [value["from"]]}
-        return value
 
 
 class ServicesDoc(_Doc):
@@ -251,23 +248,23 @@ class UplinkExceptionDoc(_Doc):
     bandwidth: Bandwidth | None = None
 
 
+# An uplink without exceptions is the name of its core router: `uplinks: [core1]`.
+UplinkOrName = Annotated[
+    UplinkExceptionDoc,
+    BeforeValidator(lambda v: {"to": v} if isinstance(v, str) else v, json_schema_input_type=UplinkExceptionDoc | Slug),
+]
+
+
 class SiteDoc(_Doc):
     """sites/<slug>.yaml: a profile and its exceptions."""
 
     title: Text
     profile: Slug
     unit: Text
-    uplinks: list[UplinkExceptionDoc] = []
+    uplinks: list[UplinkOrName] = []
     zone: Slug | None = None
     without: list[Slug] = []
     segments: dict[Slug, SegmentExceptionDoc] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _an_uplink_is_a_name_when_it_has_no_exception(cls, value: Any) -> Any:
-        if isinstance(value, dict) and isinstance(value.get("uplinks"), list):
-            return value | {"uplinks": [{"to": u} if isinstance(u, str) else u for u in value["uplinks"]]}
-        return value
 
 
 class AllocationsDoc(_Doc):
