@@ -1,7 +1,8 @@
-"""Alerts to rows of soc.db and back. Pure."""
+"""Alerts to rows of soc.db and back, and to documents for programs. Pure."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -70,6 +71,38 @@ def entry_of(row: RowMapping) -> HistoryEntry:
     return HistoryEntry(
         at=row["at"], actor=row["actor"], action=row["action"], reason=row["reason"], detail=row["detail"]
     )
+
+
+def document_of(case: Case) -> dict[str, Any]:
+    """A case for programs; the events are added where the case has them."""
+    alert = case.alert
+    return {
+        "id": alert.id,
+        "rule_id": alert.rule_id,
+        "title": alert.title,
+        "level": alert.level.value,
+        "tags": list(alert.tags),
+        "device": alert.device,
+        "site": alert.site,
+        "group": dict(alert.group),
+        "count": alert.count,
+        "first_seen": alert.first_seen.isoformat(),
+        "last_seen": alert.last_seen.isoformat(),
+        "raised_at": alert.raised_at.isoformat(),
+        "received_at": alert.received_at.isoformat(),
+        "matches": [
+            {"selection": m.selection, "field": m.field, "value": m.value, "pattern": m.pattern} for m in alert.matches
+        ],
+        "status": case.status.value,
+        "assignee": case.assignee,
+        "due_at": case.due_at.isoformat() if case.due_at else None,
+        "until": case.until.isoformat() if case.until else None,
+        "resolution": case.resolution.value if case.resolution else None,
+        "closed_at": case.closed_at.isoformat() if case.closed_at else None,
+        "recurrences": case.recurrences,
+        "version": case.version,
+        **({"events": [json.loads(e.as_json()) for e in alert.events]} if alert.events else {}),
+    }
 
 
 def _alert_of(row: RowMapping) -> Alert:

@@ -16,11 +16,11 @@ from sqlalchemy import Column, Connection, RowMapping, Select, func, insert, sel
 from soc import _schema as schema
 from soc._case import SYSTEM, Case, HistoryEntry, checked_reason, checked_until
 from soc._database import Database
-from soc._rows import case_of, entry_of, moving_part, row_of
+from soc._rows import case_of, document_of, entry_of, moving_part, row_of
 from soc.alert import Alert, Level, Resolution, Status
 from soc.errors import CaseError, Conflict, UnknownAlert
 
-__all__ = ["Case", "CaseStore", "Filter", "HistoryEntry"]
+__all__ = ["Case", "CaseStore", "Filter", "HistoryEntry", "document_of"]
 
 A = schema.alerts.c
 _LISTED: tuple[Column[Any], ...] = tuple(c for c in schema.alerts.columns if c.name != "events")
@@ -29,14 +29,16 @@ _LISTED: tuple[Column[Any], ...] = tuple(c for c in schema.alerts.columns if c.n
 class Filter(TypedDict, total=False):
     """What to list. Every key narrows; an absent one does not."""
 
-    rule: str
+    ids: Collection[str]
+    rule: str | Collection[str]
     since: datetime  # raised at or after
     status: Collection[Status]
     level: Collection[Level]
-    device: str
-    site: str
-    assignee: str  # "" is: nobody's
+    device: str | Collection[str]
+    site: str | Collection[str]
+    assignee: str | Collection[str]  # "" is: nobody's
     due_before: datetime
+    closed_since: datetime
     text: str  # in title, rule, device or site
 
 
@@ -64,7 +66,7 @@ class CaseStore:
 
     def count(self, by: str = "", **filters: Unpack[Filter]) -> dict[str, int]:
         """How many cases the filter leaves, under "" or by a column: status, level, assignee, site, device, rule_id."""
-        counted: Select[Any] = select(A[by] if by else func.min(""), func.count())
+        counted: Select[Any] = select(A[by] if by else func.min(""), func.count()).select_from(schema.alerts)
         query = _narrow(counted.group_by(A[by]) if by else counted, filters)
         with self.database.read() as connection:
             return {str(key or ""): number for key, number in connection.execute(query)}
@@ -79,6 +81,14 @@ class CaseStore:
         query = select(schema.history).where(schema.history.c.alert_id == alert_id).order_by(schema.history.c.id)
         with self.database.read() as connection:
             return tuple(entry_of(row) for row in connection.execute(query).mappings())
+
+    def first_actions(self, since: datetime) -> dict[str, datetime]:
+        """When a person first acted, for alerts raised since: the measure of MTTA."""
+        history = schema.history.c
+        query = select(history.alert_id, func.min(history.at)).join(schema.alerts)
+        query = query.where(A.raised_at >= since.astimezone(UTC), history.actor != SYSTEM).group_by(history.alert_id)
+        with self.database.read() as connection:
+            return {alert_id: at.replace(tzinfo=UTC) for alert_id, at in connection.execute(query)}
 
     def since(self, seq: int, limit: int = 1000) -> tuple[Case, ...]:
         """Cases made or changed after `seq`, in order; a case is new when its created_seq is after it too."""
@@ -242,13 +252,21 @@ def _next_seq(connection: Connection) -> int:
 
 
 def _narrow(query: Select[Any], filters: Filter) -> Select[Any]:
-    for name, column in (("rule", A.rule_id), ("device", A.device), ("site", A.site), ("assignee", A.assignee)):
-        if (wanted := filters.get(name)) is not None:
-            query = query.where(column == wanted)
+    for wanted, column in (
+        (filters.get("ids"), A.id),
+        (filters.get("rule"), A.rule_id),
+        (filters.get("device"), A.device),
+        (filters.get("site"), A.site),
+        (filters.get("assignee"), A.assignee),
+    ):
+        if wanted is not None:
+            query = query.where(column.in_([wanted] if isinstance(wanted, str) else [*wanted]))
     if (since := filters.get("since")) is not None:
         query = query.where(A.raised_at >= since.astimezone(UTC))
     if (due := filters.get("due_before")) is not None:
         query = query.where(A.attention_at < due.astimezone(UTC))
+    if (closed := filters.get("closed_since")) is not None:
+        query = query.where(A.closed_at >= closed.astimezone(UTC))
     if statuses := filters.get("status"):
         query = query.where(A.status.in_([str(s.value) for s in statuses]))
     if levels := filters.get("level"):
