@@ -6,12 +6,24 @@ A part of the platform that needs something done on a fresh lab adds its entry h
 
 from __future__ import annotations
 
+import http.client
+import os
+import ssl
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from canh.context import Context
+from inventory.errors import OpsError
 
 Progress = Callable[[str], None]
+
+PLATFORM_ID = 777  # user and group `canh` on the SOC host
+READ_BY_PLATFORM = ("backups", "changes", "evidence", "plans")  # what commands on the host write for it to read
+CONSOLE_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,4 +39,89 @@ def configure_hosts(ctx: Context, progress: Progress) -> None:
     ansible.play("host", ansible.PLAYBOOKS / "inventory.py", ctx.data_dir, ctx.province_dir, progress)
 
 
-STEPS: tuple[LabStep, ...] = (LabStep(title="hosts", run=configure_hosts),)
+def share_data(ctx: Context, progress: Progress) -> None:
+    """Give the data directory to the platform's user; what root writes later stays readable by its group."""
+    os.chown(ctx.data_dir, PLATFORM_ID, PLATFORM_ID)
+    for name in READ_BY_PLATFORM:
+        folder = ctx.data_dir / name
+        folder.mkdir(exist_ok=True)
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, 0, PLATFORM_ID)
+            if path.is_dir():
+                path.chmod(0o2750)
+
+
+def start_platform(ctx: Context, progress: Progress) -> None:
+    """Start the service on the SOC host, so that what the routers say next is already heard."""
+    from canh.machines import Machines
+
+    machines = Machines(data_dir=ctx.data_dir)
+    machines.run(ctx.province.soc.name, "sudo", "systemctl", "enable", "--quiet", "canh")
+    # A restart, not a start: a running platform may be of an older checkout or inventory.
+    machines.run(ctx.province.soc.name, "sudo", "systemctl", "restart", "canh")
+
+
+def configure_routers(ctx: Context, progress: Progress) -> None:
+    """Bring every router to what the inventory asks, and see that the right things can be reached and no others."""
+    from canh.network_checks import checks_of
+    from network import push
+
+    outcome = push(ctx.province, ctx.data_dir, checks=checks_of(ctx.province, ctx.data_dir), say=progress)
+    if not outcome.ok:
+        raise OpsError(
+            f"the routers are {outcome.result}: {outcome.reason}",
+            where=ctx.data_dir / "changes" / f"{outcome.change_id}.jsonl",
+            fix="see the journal for the device and the line, then canh lab up again",
+        )
+
+
+def first_users(ctx: Context, progress: Progress) -> None:
+    """Make the console's first accounts; their passwords are printed here and nowhere else."""
+    from soc.users import UserStore
+
+    made = UserStore(ctx.data_dir).bootstrap(datetime.now(UTC))
+    for name, password in made.items():
+        progress(f"first password, shown once: {name:<10} {password}")
+    if not made:
+        progress("the console's accounts exist; a forgotten password: canh users reset NAME")
+
+
+def await_console(ctx: Context, progress: Progress) -> None:
+    """Wait until the console answers at the address that people will open."""
+    from infra.lab import LabFolder, console_of
+    from infra.names import lab_id
+
+    address = console_of(LabFolder(lab=lab_id(), province_dir=ctx.province_dir, data_dir=ctx.data_dir))
+    authority = ctx.data_dir / "pki" / "ca.crt"
+    deadline = time.monotonic() + CONSOLE_WITHIN_S
+    while not _answers(str(address), authority):
+        if time.monotonic() > deadline:
+            raise OpsError(
+                f"the console does not answer within {CONSOLE_WITHIN_S:.0f} s", where=address, fix="make logs says why"
+            )
+        time.sleep(0.2)
+
+
+def _answers(address: str, authority: Path) -> bool:
+    if not authority.exists():
+        return False
+    parts = urlsplit(address)
+    context = ssl.create_default_context(cafile=str(authority))
+    connection = http.client.HTTPSConnection(str(parts.hostname), parts.port, timeout=2, context=context)
+    try:
+        connection.request("GET", "/login")
+        return connection.getresponse().status < 500
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+STEPS: tuple[LabStep, ...] = (
+    LabStep(title="hosts", run=configure_hosts),
+    LabStep(title="data directory", run=share_data),
+    LabStep(title="console accounts", run=first_users),
+    LabStep(title="platform", run=start_platform),
+    LabStep(title="routers", run=configure_routers),
+    LabStep(title="console", run=await_console),
+)
