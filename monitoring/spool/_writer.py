@@ -142,7 +142,10 @@ class Spool:
         counted_to = int(saved.get("position", 0))
         self.received = Tally(saved.get("received", {}))
         end = self._base
-        for base in (b for b in self._bases if b + 1 > counted_to or b == self._base):
+        followers = (*self._bases[1:], None)
+        for base, follower in zip(self._bases, followers, strict=True):
+            if follower is not None and follower <= counted_to:
+                continue
             buffer = segment_path(self.directory, base).read_bytes()
             damage: Damage | None = None
             for where in scan(buffer, self._seed, is_last=True):
@@ -270,6 +273,12 @@ def _locked(directory: Path) -> int:
 
 def _made_id(directory: Path) -> UUID:
     """The spool's id; drawn once, when the directory is new."""
-    if not (directory / "spool.json").exists() and not segments(directory) and committed(directory) is None:
+    if not (directory / "spool.json").exists():
+        if segments(directory) or committed(directory) is not None:
+            raise SpoolError(
+                "there are messages here, but the spool's id is lost",
+                where=directory / "spool.json",
+                fix="restore it from a backup; without it move the directory away, a new spool is made",
+            )
         replace_json(directory / "spool.json", {"format": 1, "id": str(uuid4())}, durable=True)
     return spool_id(directory)
