@@ -40,20 +40,18 @@ class Changes:
         self._looked = datetime.min.replace(tzinfo=UTC)
         self._files: dict[str, tuple[int, int]] = {}  # name -> (mtime_ns, size) when read
         self._windows: dict[str, Window] = {}
+        self._by_device: dict[str, list[Window]] = {}
 
     def facts_of(self, device: str, when: datetime, received: datetime) -> dict[str, Value]:
         """canh.change.* of an event of `device` at `when`; `received` tells if a fresh look is due."""
         if received >= self._looked:
             self._look()
-        if not self._windows:
-            return _NONE
         felt: Window | None = None
-        for window in self._windows.values():
+        for window in self._by_device.get(device, ()):
             if window.opened <= when <= window.closed:
                 if device in window.devices:
                     return {"canh.change.state": "open", "canh.change.id": window.change_id}
-                if device in window.in_radius:
-                    felt = window
+                felt = window
         if felt is None:
             return _NONE
         return {"canh.change.state": "none", "canh.change.in_radius": True, "canh.change.id": felt.change_id}
@@ -61,21 +59,25 @@ class Changes:
     def _look(self) -> None:
         """Read what is new. A file that cannot be read or understood opens no window."""
         self._looked = datetime.now(UTC)
-        try:
-            files = list(self._folder.glob("*.jsonl"))
-        except OSError:
-            return
-        for file in files:
+        is_news = False
+        for file in sorted(self._folder.glob("*.jsonl")):
             try:
                 status = file.stat()
                 stamp = (status.st_mtime_ns, status.st_size)
-                if self._files.get(file.name) != stamp:
-                    window = window_of(file.read_text("utf-8"))
-                    self._files[file.name] = stamp
-                    if window is not None:
-                        self._windows[file.name] = window
-            except (OSError, ValueError):
+                if self._files.get(file.name) == stamp:
+                    continue
+                self._files[file.name] = stamp
+                window = window_of(file.read_text("utf-8"))
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 continue
+            if window is not None:
+                self._windows[file.name] = window
+                is_news = True
+        if is_news:
+            self._by_device = {}
+            for window in self._windows.values():
+                for device in window.devices | window.in_radius:
+                    self._by_device.setdefault(device, []).append(window)
 
 
 def window_of(journal: str) -> Window | None:

@@ -65,7 +65,7 @@ def parse(line: Line) -> dict[str, Value] | None:
         return None
     fields = _common(trap)
     if trap.get("kind") == "rejected":
-        return fields | _REJECTED | {"event.reason": text_of(trap.get("reason"))}
+        return fields | _REJECTED | {"event.reason": text_of(trap.get("reason")) or "unknown"}
     values = _values(trap.get("varbinds", []))
     fields |= _MEANINGS.get(text_of(trap.get("oid")), {"event.category": ("network",), "event.type": ("info",)})
     _add_interface(fields, values)
@@ -127,7 +127,7 @@ def _add_interface(fields: dict[str, Value], values: dict[str, Any]) -> None:
         ("ifAdminStatus", "canh.interface.admin_status"),
         ("ifOperStatus", "canh.interface.oper_status"),
     ):
-        if source in values:
+        if text_of(values.get(source)):
             fields[field] = text_of(values[source])
 
 

@@ -1,0 +1,137 @@
+"""Laws of parsing: any bytes give exactly one event, it never raises, and it takes no unbounded time."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitoring.parsers import load
+from tests.unit.monitoring.lab import RECEIVED, ROOT, pipeline, record
+
+PIPELINE = pipeline()
+RECEIVERS = ("syslog-udp", "syslog-tcp", "snmp-trap", "snmp-poll")
+LINES = [
+    line
+    for file in sorted((ROOT / "monitoring/parsers").glob("*/tests/*.log"))
+    for line in file.read_bytes().rstrip(b"\n").split(b"\n")
+]
+APPS = sorted({app for parser in load().parsers.values() for app in parser.app_names})
+LONG = 60_000  # octets: the longest datagram and more than a parser is shown
+LIMIT_S = 0.5  # of CPU for one line; a pattern that backtracks takes minutes
+
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+trap_like = st.fixed_dictionaries(
+    {},
+    optional={
+        name: any_json | st.sampled_from(["trap", "rejected", "system", "interface", "failure"])
+        for name in (
+            "kind",
+            "oid",
+            "name",
+            "version",
+            "security",
+            "varbinds",
+            "system",
+            "counters",
+            "uptime_ms",
+            "device",
+        )
+    },
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(raw=st.binary(max_size=400), receiver=st.sampled_from(RECEIVERS))
+def test_any_bytes_give_one_event(raw: bytes, receiver: str) -> None:
+    _check(raw, receiver)
+
+
+@settings(max_examples=300, deadline=None)
+@given(line=st.sampled_from(LINES), noise=st.binary(max_size=12), data=st.data())
+def test_damaged_lines_give_one_event(line: bytes, noise: bytes, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(line)))
+    end = data.draw(st.integers(start, len(line)))
+    _check(line[:start] + noise + line[end:], "syslog-tcp")
+
+
+@settings(max_examples=300, deadline=None)
+@given(app=st.sampled_from(APPS), text=st.text(max_size=200))
+def test_any_text_of_a_known_program_gives_one_event(app: str, text: str) -> None:
+    _check(f"<38>1 2026-11-22T10:15:04Z h {app} 1 - - {text}".encode("utf-8", "surrogatepass"), "syslog-tcp")
+
+
+@settings(max_examples=300, deadline=None)
+@given(document=trap_like, receiver=st.sampled_from(("snmp-trap", "snmp-poll")))
+def test_any_json_gives_one_event(document: object, receiver: str) -> None:
+    _check(json.dumps(document).encode(), receiver)
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_a_long_line_takes_little_time(app: str) -> None:
+    """Shapes that make a careless pattern go back and forth: repeats of what its parts look for."""
+    for unit in ("a", " ", "a ", "=", "[", "(", "1", "for ", " from ", " : ", "' ", "user ", '\\"', ", client: "):
+        _timed(f"<38>1 2026-11-22T10:15:04Z h {app} 1 - - {unit * (LONG // len(unit))}".encode())
+
+
+@pytest.mark.parametrize("line", LINES[::7], ids=range(len(LINES[::7])))
+def test_a_known_line_with_a_long_middle_takes_little_time(line: bytes) -> None:
+    middle = len(line) * 2 // 3
+    for filler in (b" ", b"a", b"1.", b"a b "):
+        _timed(line[:middle] + filler * (LONG // len(filler)) + line[middle:])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<1>1 - - - - - [a b="' + "\\" * LONG,
+        "<1>1 - - - - - " + "[a]" * (LONG // 3),
+        "<1>Nov 22 10:15:04 " + "a" * LONG,
+    ],
+)
+def test_a_strange_header_takes_little_time(text: str) -> None:
+    _timed(text.encode())
+
+
+def test_an_event_keeps_every_octet() -> None:
+    """Bytes that are no UTF-8 are kept as \\xNN; what is UTF-8 stays as it is."""
+    event = PIPELINE.event_of(record(b"<13>Nov 22 10:15:04 h a: x\xff\xfe \xc4\x91\x00\x1d\xe2\x80\xa8y\r\n"))
+    assert event.original == "<13>Nov 22 10:15:04 h a: x\\xff\\xfe đ\x00\x1d\u2028y\r\n"
+    assert event.text("message") == "x\\xff\\xfe đ \x1d\u2028y"
+    assert "UTF-8" in event.text("error.message")
+
+
+def _check(raw: bytes, receiver: str) -> None:
+    event = PIPELINE.event_of(record(raw, receiver=receiver))
+    assert event.original == raw.decode("utf-8", "backslashreplace")
+    assert event.timestamp <= RECEIVED.replace(year=2027)
+    assert event.id and event.received == RECEIVED
+    assert all(value is not None and value != "" for name, value in event.fields.items() if name not in MAY_BE_EMPTY)
+    json.loads(event.as_json())
+    assert not isinstance(event.get("event.category"), str)
+
+
+MAY_BE_EMPTY = ("event.original", "message", "canh.icmp.code", "canh.device")
+
+
+def _timed(raw: bytes) -> None:
+    began = time.process_time()
+    PIPELINE.event_of(record(raw))
+    assert time.process_time() - began < LIMIT_S
+
+
+def test_every_line_of_the_cases_is_understood() -> None:
+    unknown = []
+    for line in LINES:
+        hint = "snmp_trap" if line.startswith(b'{"version') else "snmp_poll" if line.startswith(b'{"kind') else ""
+        event = PIPELINE.document_of(line, received=RECEIVED, hint=hint)
+        if event.get("canh.parser") is None:
+            unknown.append(line)
+    assert sorted(unknown) == [b"[1]", b"not json", b'{"kind": "strange"}']

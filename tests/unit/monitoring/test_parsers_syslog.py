@@ -1,0 +1,107 @@
+"""The header: every form of RFC 5424 and RFC 3164 we know of, and what is none."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from monitoring.syslog import Header, header_of
+
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+RECEIVED = datetime(2026, 11, 22, 3, 20, tzinfo=UTC)
+
+
+def header(text: str, received: datetime = RECEIVED) -> Header:
+    return header_of(text, received=received, zone=ZONE)
+
+
+def test_rfc5424_with_structured_data() -> None:
+    found = header(
+        "<165>1 2026-11-22T10:15:04.003-07:00 host.example evntslog 8710 ID47 "
+        '[ex@32473 iut="3" a="x\\"]\\\\"][b c="d"] \ufeffAn event'
+    )
+    assert found.message == "An event"
+    assert found.when == datetime(2026, 11, 22, 17, 15, 4, 3000, tzinfo=UTC)
+    assert found.zone_from == "line"
+    assert found.app_name == "evntslog"
+    assert found.fields["log.syslog.structured_data"] == '[ex@32473 iut="3" a="x\\"]\\\\"][b c="d"]'
+    assert found.fields["log.syslog.facility.code"] == 20
+    assert found.fields["log.syslog.severity.name"] == "notice"
+    assert found.fields["log.syslog.msgid"] == "ID47"
+    assert found.fields["process.pid"] == 8710
+
+
+def test_rfc5424_with_nothing_but_dashes() -> None:
+    found = header("<13>1 - - - - - -")
+    assert found.is_syslog
+    assert (found.when, found.message, found.app_name) == (None, "", "")
+
+
+# (line, moment in UTC, host, tag, message)
+FORMS = [
+    ("<34>Nov 22 10:15:04 web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),
+    ("<34>Nov  2 10:15:04 web1 su[12]: hello", "2026-11-02T03:15:04", "web1", "su", "hello"),
+    ("<34> Nov 22 10:15:04 web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),
+    ("<034>Nov 22 10:15:04 web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),
+    ("Nov 22 10:15:04 web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),
+    ("<34>Nov 22 2026 10:15:04 web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),
+    ("<34>Nov 22 10:15:04 2025 web1 su: hello", "2025-11-22T03:15:04", "web1", "su", "hello"),
+    ("<34>Nov 22 10:15:04.250 web1 su: hello", "2026-11-22T03:15:04.250", "web1", "su", "hello"),
+    ("<34>Nov 22 03:15:04 UTC web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),
+    ("<34>Nov 22 10:15:04+07:00 web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),
+    ("<34>2026-11-22T10:15:04+07:00 web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),
+    ("<34>2026-11-22T03:15:04.5Z web1 su: hello", "2026-11-22T03:15:04.5", "web1", "su", "hello"),
+    ("<34>2026-11-22 10:15:04 web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),
+    ("<34>Nov 22 10:15:04 su[12]: hello", "2026-11-22T03:15:04", None, "su", "hello"),
+    ("<34>Nov 22 10:15:04 web1 /usr/sbin/cron[7]: hello", "2026-11-22T03:15:04", "web1", "/usr/sbin/cron", "hello"),
+    ("<34>Nov 22 10:15:04 2001:db8::1 su: hello", "2026-11-22T03:15:04", "2001:db8::1", "su", "hello"),
+    ("<34>Nov 22 10:15:04 web1 just words", "2026-11-22T03:15:04", "web1", "", "just words"),
+    ("<34>su: hello", None, None, "su", "hello"),
+    ("<34>hello", None, None, "", "hello"),
+    ("<999>Nov 22 10:15:04 web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),
+]
+
+
+@pytest.mark.parametrize(("line", "moment", "host", "tag", "message"), FORMS, ids=[form[0] for form in FORMS])
+def test_forms_of_rfc3164(line: str, moment: str | None, host: str | None, tag: str, message: str) -> None:
+    found = header(line)
+    assert found.is_syslog
+    assert found.when == (None if moment is None else datetime.fromisoformat(moment).replace(tzinfo=UTC))
+    assert found.fields.get("log.syslog.hostname") == host
+    assert (found.app_name, found.message) == (tag, message)
+
+
+@pytest.mark.parametrize("line", ["", " ", "hello", "{}", "<>", "<abc>x", "\x00", "Nov", "2026"])
+def test_what_is_no_header_is_all_message(line: str) -> None:
+    found = header(line)
+    assert not found.is_syslog
+    assert found.message == line.lstrip(" ")
+    assert found.fields == {}
+
+
+# Received, what the line says, the year meant.
+YEARS = [
+    ("2026-12-31T16:59:00", "Dec 31 23:58:00", "2026-12-31T16:58:00"),
+    ("2026-12-31T17:10:00", "Dec 31 23:58:00", "2026-12-31T16:58:00"),  # already next year here
+    ("2026-12-31T16:58:00", "Jan  1 00:00:30", "2026-12-31T17:00:30"),  # its clock is ahead of midnight
+    ("2027-01-01T00:00:00", "Feb 29 12:00:00", "2024-02-29T05:00:00"),
+    ("2028-03-01T00:00:00", "Feb 29 12:00:00", "2028-02-29T05:00:00"),
+]
+
+
+@pytest.mark.parametrize(("received", "written", "moment"), YEARS)
+def test_a_missing_year_is_the_nearest(received: str, written: str, moment: str) -> None:
+    found = header(f"<34>{written} web1 su: x", datetime.fromisoformat(received).replace(tzinfo=UTC))
+    assert found.when == datetime.fromisoformat(moment).replace(tzinfo=UTC)
+
+
+def test_a_date_that_does_not_exist_is_no_time() -> None:
+    assert header("<34>Feb 31 10:00:00 web1 su: x").when is None
+    assert header("<34>1 2026-02-31T10:00:00Z web1 su - - - x").when is None
+
+
+def test_the_zone_is_said_to_be_from_the_inventory_when_the_line_has_none() -> None:
+    assert header("<34>Nov 22 10:15:04 web1 su: x").zone_from == "inventory"
+    assert header("<34>Nov 22 10:15:04+0700 web1 su: x").zone_from == "line"

@@ -1,0 +1,250 @@
+"""From a spooled message to an event: who sent it, when, in which change."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitoring import parsers
+from monitoring.errors import ParserError
+from monitoring.event import Event
+from monitoring.parsers import Line
+from tests.unit.monitoring.lab import RECEIVED, ROUTER, SERVER, SPOOL, pipeline, record
+
+LOGIN = "<38>1 2026-11-22T03:19:58.5Z {host} sshd 1 - -  Failed password for root from 10.250.65.10 port 50112 ssh2"
+
+
+def test_the_peer_says_who_sent_it_and_the_name_inside_does_not() -> None:
+    event = pipeline().event_of(record(LOGIN.format(host="core1"), peer=SERVER))
+    assert event.text("host.name") == "dc-app1"
+    assert event.text("log.syslog.hostname") == "core1"
+    assert event.get("canh.source.known") is True
+    assert (event.text("canh.site"), event.text("canh.role")) == ("dc", "application")
+    assert "observer.name" not in event.fields
+
+
+def test_a_router_is_an_observer() -> None:
+    event = pipeline().event_of(record(LOGIN.format(host="dc-r1"), peer=ROUTER))
+    assert (event.text("observer.name"), event.text("observer.type")) == ("dc-r1", "router")
+    assert event.text("host.ip") == ROUTER
+
+
+def test_an_unknown_peer_is_shown_by_its_address() -> None:
+    event = pipeline().event_of(record(LOGIN.format(host="dc-app1"), peer="::ffff:10.250.65.99"))
+    assert event.get("canh.source.known") is False
+    assert event.text("host.name") == event.text("host.ip") == "10.250.65.99"
+    assert "canh.site" not in event.fields and "canh.change.state" not in event.fields
+
+
+def test_a_declared_relay_is_believed_about_the_sender() -> None:
+    relay = pipeline(relays=(SERVER,))
+    assert relay.event_of(record(LOGIN.format(host="core1"), peer=SERVER)).text("host.name") == "core1"
+    assert relay.event_of(record(LOGIN.format(host="nobody"), peer=SERVER)).text("host.name") == "dc-app1"
+
+
+def test_both_ends_of_a_connection_are_looked_up() -> None:
+    packet = "canh:deny:forward IN=eth1 OUT=eth3 SRC=10.250.65.10 DST=8.8.8.8 PROTO=TCP SPT=1 DPT=2"
+    packet = f"<134>1 2026-11-22T03:19:58Z dc-fw1 ulogd 1 - - {packet}"
+    event = pipeline().event_of(record(packet))
+    assert event.get("canh.src.known") is True and event.text("canh.src.site") == "stc"
+    assert event.get("canh.dst.known") is False and "canh.dst.site" not in event.fields
+
+
+@pytest.mark.parametrize("ahead_s", [6, 3600, 86400 * 400])
+def test_a_clock_in_the_future_is_corrected_and_flagged(ahead_s: int) -> None:
+    stamp = (RECEIVED + timedelta(seconds=ahead_s)).isoformat()
+    event = pipeline().event_of(record(f"<38>1 {stamp} dc-r1 sshd 1 - - x"))
+    assert event.timestamp == RECEIVED
+    assert event.get("canh.clock.corrected") is True
+    assert event.get("canh.clock.offset_ms") == ahead_s * 1000
+
+
+def test_the_jitter_of_a_good_clock_is_left_alone() -> None:
+    stamp = RECEIVED + timedelta(seconds=2)
+    event = pipeline().event_of(record(f"<38>1 {stamp.isoformat()} dc-r1 sshd 1 - - x"))
+    assert event.timestamp == stamp and "canh.clock.corrected" not in event.fields
+
+
+def test_a_message_that_waited_keeps_its_time() -> None:
+    stamp = RECEIVED - timedelta(days=3)
+    assert pipeline().event_of(record(f"<38>1 {stamp.isoformat()} dc-r1 sshd 1 - - x")).timestamp == stamp
+
+
+def test_a_clock_that_was_never_set_is_corrected() -> None:
+    event = pipeline().event_of(record("<38>1 1970-01-01T00:00:09Z dc-r1 sshd 1 - - x"))
+    assert event.timestamp == RECEIVED and event.get("canh.clock.corrected") is True
+
+
+@pytest.mark.parametrize(
+    ("raw", "error"),
+    [
+        (b"", "empty message"),
+        (b" \r\n", "empty message"),
+        (b"hello", "no syslog header and no known format"),
+        (b"<13>Nov 22 10:15:04 h a: \xff", "not UTF-8: invalid start byte at octet 25"),
+    ],
+)
+def test_what_is_not_understood_is_an_event_with_its_reason(raw: bytes, error: str) -> None:
+    event = pipeline().event_of(record(raw))
+    assert error in event.text("error.message")
+    assert event.get("canh.source.known") is True
+
+
+def test_a_message_cut_by_the_receiver_says_so() -> None:
+    event = pipeline().event_of(record(LOGIN.format(host="x"), cut=1200))
+    assert event.text("error.message") == "message longer than allowed: 1200 octets cut"
+    assert event.get("canh.truncated_octets") == 1200
+    assert event.text("event.action") == "login"
+
+
+def test_a_defect_in_a_parser_does_not_lose_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = pipeline()
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr(parsers.Index, "parse", broken)
+    event = made.event_of(record(LOGIN.format(host="x")))
+    assert event.text("error.message") == "parser failed: ZeroDivisionError: oh"
+    assert event.text("host.name") == "dc-r1"
+
+
+def test_the_same_record_gives_the_same_event_and_id() -> None:
+    first, second = pipeline(), pipeline()
+    one = record(LOGIN.format(host="x"), position=41)
+    assert first.event_of(one) == second.event_of(one)
+    assert first.event_of(one).id == str(record("", position=41).event_id)
+    assert str(SPOOL) not in first.event_of(one).id
+
+
+def test_a_pipeline_can_be_sent_to_another_process() -> None:
+    made = pipeline()
+    made.event_of(record(LOGIN.format(host="x")))
+    again = pickle.loads(pickle.dumps(made))
+    assert again.event_of(record(LOGIN.format(host="x"))) == made.event_of(record(LOGIN.format(host="x")))
+
+
+def test_an_unknown_hint_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ParserError, match="there is no parser called 'cisco'"):
+        pipeline().check_hint("cisco")
+
+
+def test_parsing_what_was_parsed_gives_the_same() -> None:
+    made = pipeline()
+    event = made.document_of(LOGIN.format(host="x").encode(), received=RECEIVED)
+    assert made.document_of(event.original.encode(), received=RECEIVED) == event
+
+
+# Changes
+
+
+def _journal(folder: Path, change_id: str, opened: datetime, closed: datetime | None, torn: str = "") -> None:
+    lines = [
+        {
+            "event": "opened",
+            "change_id": change_id,
+            "at": opened.isoformat(),
+            "operator": "ansible",
+            "devices": ["dc-r1"],
+            "blast_radius": {"devices": ["dc-r1", "dc-app1"], "sites": ["dc"]},
+        },
+        {"event": "sent", "device": "dc-r1"},
+    ]
+    if closed is not None:
+        lines.append({"event": "closed", "at": closed.isoformat(), "result": "confirmed"})
+    folder.mkdir(exist_ok=True)
+    text = "".join(json.dumps(line) + "\n" for line in lines) + torn
+    (folder / f"{change_id}.jsonl").write_text(text, "utf-8")
+
+
+def _change(made: Event) -> tuple[str, str, bool]:
+    return made.text("canh.change.state"), made.text("canh.change.id"), made.get("canh.change.in_radius") is True
+
+
+def _event(data_dir: Path, peer: str, at: datetime) -> Event:
+    return pipeline(data_dir).event_of(record(f"<38>1 {at.isoformat()} h sshd 1 - - x", peer=peer, received=at))
+
+
+def test_an_event_knows_the_open_change_of_its_device(tmp_path: Path) -> None:
+    _journal(tmp_path / "changes", "c1", RECEIVED, None)
+    assert _change(_event(tmp_path, ROUTER, RECEIVED + timedelta(hours=1))) == ("open", "c1", False)
+    assert _change(_event(tmp_path, ROUTER, RECEIVED - timedelta(seconds=1))) == ("none", "", False)
+    assert _change(_event(tmp_path, SERVER, RECEIVED + timedelta(hours=1))) == ("none", "c1", True)
+
+
+def test_a_closed_change_is_open_for_five_seconds_more(tmp_path: Path) -> None:
+    _journal(tmp_path / "changes", "c1", RECEIVED, RECEIVED + timedelta(minutes=1))
+    assert _change(_event(tmp_path, ROUTER, RECEIVED + timedelta(seconds=64)))[0] == "open"
+    assert _change(_event(tmp_path, ROUTER, RECEIVED + timedelta(seconds=66)))[0] == "none"
+
+
+def test_a_change_opened_after_the_last_look_is_seen_by_the_next_event(tmp_path: Path) -> None:
+    made = pipeline(tmp_path)
+    now = datetime.now(UTC)
+    before = record(f"<38>1 {now.isoformat()} h sshd 1 - - x", received=now)
+    assert _change(made.event_of(before))[0] == "none"
+    opened = datetime.now(UTC)
+    _journal(tmp_path / "changes", "c1", opened, None)
+    after = record(f"<38>1 {datetime.now(UTC).isoformat()} h sshd 1 - - x", received=datetime.now(UTC))
+    assert _change(made.event_of(after))[0] == "open"
+    assert _change(made.event_of(before))[0] == "none"
+
+
+def test_a_damaged_journal_stops_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "changes"
+    _journal(folder, "c1", RECEIVED, None, torn='{"event": "clos')
+    (folder / "c2.jsonl").write_text("not json\n")
+    (folder / "c3.jsonl").write_text('{"event": "opened"}\n')
+    (folder / "c4.jsonl").write_bytes(b"\xff\xff\n")
+    assert _change(_event(tmp_path, ROUTER, RECEIVED))[0] == "open"
+
+
+# Configuration sessions
+
+
+def _typed(*lines: str) -> list[str]:
+    """The actions of what one session types on a router."""
+    made = pipeline()
+    texts = [f"<29>1 2026-11-22T03:19:58Z dc-r1 zebra 5 - -  [M7Q4P-46WDR] vty[9]@{line}" for line in lines]
+    return [made.event_of(record(text, position=n)).text("event.action") for n, text in enumerate(texts)]
+
+
+def test_leaving_after_a_change_is_config_changed() -> None:
+    actions = _typed(
+        "# conf t", "(config)# interface eth1", "(config-if)# shutdown", "(config-if)# end", "# conf t", "(config)# end"
+    )
+    assert actions == ["", "", "config-command", "config-changed", "", ""]
+
+
+def test_looking_around_changes_nothing() -> None:
+    assert _typed("# configure terminal", "(config)# do show run", "(config)# exit") == ["", "", ""]
+
+
+def test_loading_the_file_at_start_is_no_change_of_a_person() -> None:
+    assert _typed("(config)# ip route 10.0.0.0/8 Null0", "(config)# XFRR_end_configuration", "(config)# end") == [
+        "config-command",
+        "",
+        "",
+    ]
+
+
+def test_a_session_whose_beginning_was_not_seen_counts_as_a_change() -> None:
+    assert _typed("(config)# end") == ["config-changed"]
+
+
+def test_sessions_of_two_routers_are_apart() -> None:
+    made = pipeline()
+    text = "<29>1 2026-11-22T03:19:58Z r zebra 5 - -  vty[9]@{}"
+    made.event_of(record(text.format("# conf t"), peer="10.250.0.4"))
+    made.event_of(record(text.format("(config)# hostname x"), peer=ROUTER))
+    assert made.event_of(record(text.format("(config)# end"), peer="10.250.0.4")).text("event.action") == ""
+
+
+def test_a_line_is_shown_to_a_parser_without_its_header() -> None:
+    index = parsers.load()
+    found = index.parse(Line("Accepted password for x from 10.0.0.1 port 5 ssh2", "/usr/sbin/sshd", RECEIVED))
+    assert found is not None and found[0].name == "linux_sshd"
