@@ -47,6 +47,7 @@ def ensure_images(kinds: Sequence[str], province: Province, province_dir: Path, 
         if missing:
             progress(f"baking the images of {', '.join(missing)}: a minute or two, once for this state of playbooks/")
             _bake(missing, base, province, province_dir, progress)
+            images.forget_old()
 
 
 def _bake(kinds: Sequence[str], base: Path, province: Province, province_dir: Path, progress: Progress) -> None:

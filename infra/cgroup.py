@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from infra.process import is_alive
+
 ROOT = Path("/sys/fs/cgroup")
 TOP = "canh"
 # systemd and unified hold the machine's own tree; memory and pids are for counting.
@@ -71,7 +73,7 @@ def memory_octets(lab: str, name: str) -> int | None:
 def kill(lab: str, name: str = "", *, patience_s: float = 10) -> bool:
     """End every process of the group by force and wait until none is left; False when some remain."""
     deadline = time.monotonic() + patience_s
-    while pids := {pid for pid in processes(lab, name) if not _is_dead(pid)}:
+    while pids := {pid for pid in processes(lab, name) if is_alive(pid)}:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -95,14 +97,6 @@ def _files(top: Path) -> Iterator[Path]:
     yield top / "cgroup.procs"
     with contextlib.suppress(OSError):  # groups come and go while we look
         yield from top.rglob("cgroup.procs")
-
-
-def _is_dead(pid: int) -> bool:
-    """Gone, or a zombie that only waits for its parent."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except OSError:
-        return True
 
 
 def _rmdir(folder: Path) -> None:

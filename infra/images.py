@@ -27,6 +27,7 @@ PLAYBOOKS = ROOT / "playbooks"
 CUSTOMIZE = Path(__file__).parent / "toolchain/base/customize.sh"
 BASE_FORMAT = "1"  # raise when the way a base is built changes in a way the files below do not show
 LAYER_FORMAT = "1"  # the same for baked layers
+KEPT = 3  # images of a kind: several checkouts share the cache
 
 Progress = Callable[[str], None]
 
@@ -87,6 +88,20 @@ def building(progress: Progress) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX)
         _remove_unfinished()
         yield
+
+
+def forget_old() -> None:
+    """Delete all but the newest images of each kind, and none that a machine stands on; call it inside `building`."""
+    mounted = Path("/proc/self/mountinfo").read_text()
+    by_kind: dict[str, list[Path]] = {}
+    for folder in sorted(images_dir().glob("[!.]*-*"), key=lambda p: p.stat().st_mtime, reverse=True):
+        by_kind.setdefault(folder.name.rpartition("-")[0], []).append(folder)
+    for folder in (old for kind in by_kind.values() for old in kind[KEPT:]):
+        if str(folder) not in mounted:
+            # Renamed first: a folder under its own name is always whole.
+            unfinished = folder.with_name(f".building-{folder.name}")
+            folder.rename(unfinished)
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def is_building() -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from infra.errors import LabBusy
+from infra.process import is_alive
 
 PATIENCE_S = 30.0  # children of a killed command end within a second or two; a live owner is no wait at all
 
@@ -49,7 +50,7 @@ def _acquire(file: Path, lab: str, progress: Callable[[str], None]) -> int:
         except BlockingIOError:
             owner = os.pread(descriptor, 16, 0).decode() or "0"
             os.close(descriptor)
-        if Path(f"/proc/{owner}").exists() or time.monotonic() > deadline:
+        if is_alive(int(owner)) or time.monotonic() > deadline:
             raise LabBusy(
                 f"another command (process {owner}) is at work on lab {lab}",
                 where=file,

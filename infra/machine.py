@@ -19,6 +19,7 @@ from pathlib import Path
 from infra import cgroup, detached, netns, overlay
 from infra.errors import MachineFailed
 from infra.names import MGMT_BRIDGE, LabNames, bridge_port_of, mac_of, netns_path
+from infra.process import age_s, name_of
 from infra.spec import MachineSpec
 from infra.station import inside_netns
 
@@ -73,11 +74,11 @@ def state(lab: str, device: str) -> MachineState:
     own = netns.interfaces(names.netns(device))
     return MachineState(
         device=device,
-        is_supervised=any(_comm(p) == "systemd-nspawn" for p in cgroup.processes(lab, device)),
+        is_supervised=any(name_of(p) == "systemd-nspawn" for p in cgroup.processes(lab, device)),
         init_pid=pid,
         is_mounted=overlay.is_mounted(names.machine_dir(device) / "root"),
         has_management="mgmt0" in own and bridge_port_of(device) in station_ports,
-        uptime_s=None if pid is None else _age_s(pid),
+        uptime_s=None if pid is None else age_s(pid),
         memory_octets=None if pid is None else cgroup.memory_octets(lab, device),
     )
 
@@ -206,21 +207,6 @@ def _has_booted(pid: int) -> bool:
         [*inside, "systemctl", "is-system-running"], capture_output=True, text=True, check=False, timeout=30
     )
     return asked.stdout.strip() in ("running", "degraded")
-
-
-def _comm(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
-
-
-def _age_s(pid: int) -> float | None:
-    try:
-        ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-    except (OSError, IndexError, ValueError):
-        return None
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _console_end(spec: MachineSpec) -> str:

@@ -20,6 +20,7 @@ import yaml
 
 from infra.errors import LabBusy, StackFailed
 from infra.keys import ensure_passphrase
+from infra.process import is_alive, name_of
 
 INFRA = Path(__file__).resolve().parent
 APP = INFRA.parent
@@ -131,7 +132,7 @@ class Stack:
             if self.lab not in file.parts:
                 continue
             owner = _lock_owner(file)
-            if owner is not None and _is_pulumi(owner):
+            if owner is not None and is_alive(owner) and name_of(owner) == "pulumi":
                 raise LabBusy(
                     f"a pulumi command (process {owner}) is at work on stack {self.lab}",
                     where=file,
@@ -168,10 +169,3 @@ def _lock_owner(file: Path) -> int | None:
         return int(json.loads(file.read_text())["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _is_pulumi(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip() == "pulumi"
-    except OSError:
-        return False
