@@ -16,11 +16,12 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from inventory.errors import OpsError
 from inventory.model import Province
 from network import backup
-from network.check import Adjacency, Check, Verdict, excused, expected, run_all, wait_for
+from network.check import NEIGHBOURS, Adjacency, Check, Verdict, excused, expected, run_all, wait_for
 from network.device import Connect
 from network.diff import commands
 from network.errors import NetworkError, StalePlan
@@ -74,8 +75,30 @@ class Work:
         return self.data_dir / "changes"
 
 
-def carry_out(work: Work, plan: Plan, goal: Goal, *, kind: str = "apply") -> Outcome:
-    """Carry out `plan`. Raises StalePlan, DeviceBusy or DeviceError before anything was sent."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """What held before a change: which neighbours were up, which checks failed (None: nobody looked)."""
+
+    neighbours: frozenset[Adjacency]
+    failing: frozenset[str] | None
+
+    def as_fields(self) -> dict[str, object]:
+        rows = [[a.device, a.neighbour, a.interface] for a in sorted(self.neighbours)]
+        return {"neighbours": rows, "failing": None if self.failing is None else sorted(self.failing)}
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Baseline:
+        rows = (Adjacency(device=d, neighbour=n, interface=i) for d, n, i in fields["neighbours"])
+        failing = fields["failing"]
+        return cls(neighbours=frozenset(rows), failing=None if failing is None else frozenset(failing))
+
+
+def carry_out(work: Work, plan: Plan, goal: Goal, *, kind: str = "apply", floor: Baseline | None = None) -> Outcome:
+    """Carry out `plan`. Raises StalePlan, DeviceBusy or DeviceError before anything was sent.
+
+    floor: hold the change to what this says held, not to what the inventory expects (a rollback returns
+    to a network that may have been less).
+    """
     names = tuple(d.device for d in plan.devices)
     if not names:
         return Outcome(change_id=None, result="nothing", devices=())
@@ -84,7 +107,7 @@ def carry_out(work: Work, plan: Plan, goal: Goal, *, kind: str = "apply") -> Out
         fleet.open(names)
         readings = {name: goal(name, text) for name, text in fleet.texts(names).items()}
         _refuse_stale(work.province, plan, readings)
-        return _Change(work, fleet, plan, readings, change_id, kind).run()
+        return _Change(work, fleet, plan, readings, change_id, kind, floor).run()
 
 
 def carry_out_now(work: Work, names: Sequence[str], goal: Goal, *, kind: str) -> Outcome:
@@ -108,18 +131,25 @@ class _Change:
     """One change, under its locks, with its sessions open."""
 
     def __init__(
-        self, work: Work, fleet: Fleet, plan: Plan, readings: dict[str, Reading], change_id: str, kind: str
+        self,
+        work: Work,
+        fleet: Fleet,
+        plan: Plan,
+        readings: dict[str, Reading],
+        change_id: str,
+        kind: str,
+        floor: Baseline | None = None,
     ) -> None:
         self.work, self.fleet, self.plan, self.readings, self.change_id = work, fleet, plan, readings, change_id
         self.names = tuple(readings)
         self._kind = kind
+        self._floor = floor
         self._sending: set[str] = set()  # devices that may have taken lines
         self._saving: set[str] = set()
         self._verdicts: tuple[Verdict, ...] = ()
 
     def run(self) -> Outcome:
-        up_before = self.fleet.neighbours(self.names)
-        failing_before = {v.name for v in run_all(self.work.checks) if not v.ok} if self._kind != "push" else set()
+        before = self._look()
         self._journal = Journal(self.work.journals / f"{self.change_id}.jsonl")
         try:
             self._log(
@@ -132,13 +162,14 @@ class _Change:
                 devices=list(self.names),
                 blast_radius=asdict(self.plan.blast_radius),
             )
+            self._log("before", **before.as_fields())
             self._back_up()
             done: frozenset[str] = frozenset()
             for number, wave in enumerate(self.plan.waves, start=1):
                 self.work.say(f"wave {number} of {len(self.plan.waves)}: {', '.join(wave)}")
                 self._send(wave)
                 done |= set(wave)
-                self._verify(number, done, up_before, failing_before)
+                self._verify(number, done, before)
             self._save()
         except OpsError as error:
             return self._put_back(error.what)
@@ -175,25 +206,40 @@ class _Change:
 
         each_or_raise(wave, send)
 
-    def _verify(
-        self, number: int, done: frozenset[str], up_before: frozenset[Adjacency], failing_before: set[str]
-    ) -> None:
+    def _look(self) -> Baseline:
+        """What holds now. A push builds the network, so that no check can hold before it: nobody looks."""
+        failing = None
+        if self._kind != "push":
+            failing = frozenset(v.name for v in run_all(self.work.checks, within=timedelta()) if not v.ok)
+        return Baseline(neighbours=self.fleet.neighbours(self.names), failing=failing)
+
+    def _verify(self, number: int, done: frozenset[str], before: Baseline) -> None:
         self._verify_texts(self.plan.waves[number - 1])
         pending = frozenset(self.names) - done
         wanted = expected(self.work.province, done)
-        spared = excused(wanted, up_before=up_before, pending=pending, changing=frozenset(self.names))
+        if self._floor is not None:
+            wanted &= self._floor.neighbours
+        spared = excused(wanted, up_before=before.neighbours, pending=pending, changing=frozenset(self.names))
         for adjacency in sorted(a for a in spared if a.neighbour not in pending):
             self.work.say(f"  {adjacency}: was down before this change, not held against it")
         self.work.say("  waiting for routing neighbours")
         neighbours = wait_for(wanted - spared, lambda: self.fleet.neighbours(done), within=self.work.settle)
-        others = run_all(self.work.checks) if neighbours.ok else ()
+        others = run_all(self.work.checks, within=self.work.settle) if neighbours.ok else ()
         self._verdicts = (neighbours, *others)
         for verdict in self._verdicts:
             self.work.say(f"  {verdict.name}: {'ok' if verdict.ok else 'FAILED'}, {verdict.detail}")
         self._log("verified", wave=number, checks=[asdict(v) for v in self._verdicts])
-        bad = [v for v in self._verdicts if not v.ok and v.name not in failing_before]
-        if bad:
+        if bad := [v for v in self._verdicts if not v.ok and not self._is_pardoned(v, before)]:
             raise NetworkError("; ".join(f"{v.name}: {v.detail}" for v in bad))
+
+    def _is_pardoned(self, verdict: Verdict, before: Baseline) -> bool:
+        """Whether a check failed before too, or failed in the network this change returns to."""
+        if verdict.name == NEIGHBOURS:
+            return False
+        was_failing = before.failing is not None and verdict.name in before.failing
+        return was_failing or (
+            self._floor is not None and (self._floor.failing is None or verdict.name in self._floor.failing)
+        )
 
     def _verify_texts(self, wave: Sequence[str]) -> None:
         def verify(name: str) -> None:

@@ -14,6 +14,7 @@ from network.device import Device
 from network.intent import Neighbour, neighbours_of
 from network.platform import Platform
 
+NEIGHBOURS = "neighbours"  # the name of the built-in check
 ROUND_S = 0.5  # between two looks at neighbours that are not up yet
 
 
@@ -25,12 +26,13 @@ class Verdict:
 
 
 class Check(Protocol):
-    """Something that must hold while the network is well. `run` looks once and raises nothing."""
+    """Something that must hold while the network is well. `run` looks until it holds or `within` has
+    passed, once at least, and raises nothing."""
 
     @property
     def name(self) -> str: ...
 
-    def run(self) -> Verdict: ...
+    def run(self, *, within: timedelta) -> Verdict: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -76,17 +78,17 @@ def wait_for(
         missing = wanted - look()
         spent = clock() - start
         if not missing:
-            return Verdict(name="neighbours", ok=True, detail=f"{len(wanted)} up after {spent:.1f} s")
+            return Verdict(name=NEIGHBOURS, ok=True, detail=f"{len(wanted)} up after {spent:.1f} s")
         if spent >= within.total_seconds():
             names = "; ".join(str(a) for a in sorted(missing))
-            return Verdict(name="neighbours", ok=False, detail=f"not up after {spent:.0f} s: {names}")
+            return Verdict(name=NEIGHBOURS, ok=False, detail=f"not up after {spent:.0f} s: {names}")
         sleep(ROUND_S)
 
 
-def run_all(checks: Sequence[Check]) -> tuple[Verdict, ...]:
+def run_all(checks: Sequence[Check], *, within: timedelta) -> tuple[Verdict, ...]:
     """Run every check, all at the same time: most of their time is waiting."""
     with ThreadPoolExecutor(max_workers=max(1, len(checks))) as pool:
-        return tuple(pool.map(lambda check: check.run(), checks))
+        return tuple(pool.map(lambda check: check.run(within=within), checks))
 
 
 def excused(

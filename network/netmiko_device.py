@@ -30,7 +30,7 @@ from network.errors import (
 )
 from network.platform import Platform, load_platform
 
-CONNECT_S = 10.0  # a device on the management network answers in well under one
+CONNECT_S = 8.0  # a device on the management network answers in well under one
 READ_S = 30.0  # a full configuration of a large router over a slow link
 
 
@@ -42,6 +42,7 @@ class Access:
     known_hosts: Path
     username: str
     password: str = field(repr=False)
+    timeout_s: float = CONNECT_S
 
 
 def access_of(data_dir: Path) -> Access:
@@ -88,9 +89,9 @@ def open_device(name: str, platform: Platform, access: Access) -> Device:
             ssh_strict=True,
             alt_host_keys=True,
             alt_key_file=str(access.known_hosts),
-            conn_timeout=CONNECT_S,
-            banner_timeout=CONNECT_S,
-            auth_timeout=CONNECT_S,
+            conn_timeout=access.timeout_s,
+            banner_timeout=access.timeout_s,
+            auth_timeout=access.timeout_s,
             read_timeout_override=READ_S,
         )
     except NetmikoAuthenticationException as error:

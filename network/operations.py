@@ -15,7 +15,7 @@ from inventory.errors import OpsError
 from inventory.model import Province
 from network import backup, journal
 from network import plan as planning
-from network.change import Outcome, Work, carry_out, carry_out_now
+from network.change import Baseline, Outcome, Work, carry_out, carry_out_now
 from network.check import Check
 from network.errors import NetworkError, NotOnFile, StalePlan
 from network.netmiko_device import access_of, connector
@@ -119,7 +119,8 @@ def rollback(work: Work, change_id: str) -> Outcome:
     with _disk(work.data_dir):
         recover(work)
         plan, goal = rollback_plan(work, change_id)
-        return carry_out(work, plan, goal, kind="rollback")
+        before = next(e for e in journal.find(work.journals, change_id) if e["event"] == "before")
+        return carry_out(work, plan, goal, kind="rollback", floor=Baseline.from_fields(before))
 
 
 def rollback_plan(work: Work, change_id: str) -> tuple[Plan, Goal]:

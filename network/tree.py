@@ -39,9 +39,11 @@ class Section:
         self._undos: dict[str, str] = {}
 
     def add(self, line: str) -> None:
-        """`line` as its last line; the line that filled the same slot is gone."""
+        """`line` as its last line; the line that filled the same slot, or said the opposite, is gone."""
         if line in self.lines:
             return
+        if (opposite := self._undos.get(line)) is not None:
+            self.drop(opposite)
         slot = self._platform.slot(line)
         if slot is not None:
             if slot in self._slots:
