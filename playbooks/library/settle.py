@@ -129,7 +129,7 @@ def place(file: dict) -> None:
         new.write(file["content"].encode())
         new.flush()
         os.fsync(handle)
-    os.replace(name, path)
+    Path(name).replace(path)
 
 
 def note_pending(files: list[dict]) -> None:
