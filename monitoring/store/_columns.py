@@ -164,7 +164,7 @@ def _table(events: Sequence[Event], cells: dict[str, list[Any]], rest: list[str 
             arrays.append(_strings(rest))
         elif name.endswith("#n"):
             addresses = cells.get(name[:-2])
-            octets = None if addresses is None else [a and octets_of(a) for a in addresses]
+            octets = None if addresses is None else [octets_of(a) if a else None for a in addresses]
             arrays.append(pa.nulls(size, field.type) if octets is None else pa.array(octets, field.type))
         elif name not in cells:
             arrays.append(pa.nulls(size, field.type))
