@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from infra.errors import LabError
 
@@ -27,8 +28,11 @@ def play(tag: str, inventory: Path, data_dir: Path, province_dir: Path, progress
     log = data_dir / f"lab/ansible-{tag}.log"
     with (
         log.open("w") as out,
+        # Shared connections are found by host name alone, and another lab's machines have the same names.
+        TemporaryDirectory(prefix="canh-cp-", dir="/run") as connections,
         subprocess.Popen(
-            command, cwd=PLAYBOOKS, env=env_of(data_dir, province_dir), stdin=subprocess.DEVNULL,
+            command, cwd=PLAYBOOKS, stdin=subprocess.DEVNULL,
+            env=env_of(data_dir, province_dir) | {"ANSIBLE_SSH_CONTROL_PATH_DIR": connections},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         ) as running,
     ):  # fmt: skip

@@ -65,7 +65,8 @@ def ensure_secrets(data_dir: Path) -> Path:
             },
         }
         write_private(file, json.dumps(document, indent=1) + "\n")
-    shutil.chown(file, PLATFORM_UID, PLATFORM_UID)
+    if os.geteuid() == 0:
+        shutil.chown(file, PLATFORM_UID, PLATFORM_UID)
     return file
 
 

@@ -19,20 +19,20 @@ from infra.process import is_alive
 PATIENCE_S = 30.0  # children of a killed command end within a second or two; a live owner is no wait at all
 
 
-def lock_file(lab: str) -> Path:
-    return Path(f"/run/canh-{lab}.lock")
+RUN = Path("/run")
 
 
 @contextlib.contextmanager
-def held(lab: str, progress: Callable[[str], None]) -> Iterator[int]:
+def held(lab: str, progress: Callable[[str], None], folder: Path = RUN) -> Iterator[int]:
     """Hold the lab; gives the descriptor to hand down. Raises LabBusy while a live command holds it."""
-    descriptor = _acquire(lock_file(lab), lab, progress)
+    file = folder / f"canh-{lab}.lock"
+    descriptor = _acquire(file, lab, progress)
     try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}".encode(), 0)
         yield descriptor
     finally:
-        lock_file(lab).unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
         os.close(descriptor)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def write_files(root: Path, files: Sequence[MachineFile]) -> None:
         path.touch(mode=0o600)
         path.write_text(file.content)
         path.chmod(file.mode)
-        shutil.chown(path, file.owner, file.owner)
+        os.chown(path, file.owner, file.owner)
 
 
 def _make_parents(root: Path, folder: Path, owner: int) -> None:
@@ -65,4 +65,4 @@ def _make_parents(root: Path, folder: Path, owner: int) -> None:
         folder = folder.parent
     for path in reversed(missing):
         path.mkdir(mode=0o700 if owner else 0o755)
-        shutil.chown(path, owner, owner)
+        os.chown(path, owner, owner)

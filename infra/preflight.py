@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from infra.command import run, succeeds
@@ -41,11 +41,16 @@ def check() -> None:
     if not lacks:
         lacks += veth_lack()
     if lacks:
-        raise HostUnfit(
-            "this machine cannot hold a lab:" + "".join(f"\n  - {lack}" for lack in lacks),
-            where=os.uname().release,
-            fix="`make doctor` shows it all with what installs it",
-        )
+        raise unfit(lacks, os.uname().release)
+
+
+def unfit(lacks: Sequence[str], kernel: str) -> HostUnfit:
+    """The error that names every lack."""
+    return HostUnfit(
+        "this machine cannot hold a lab:" + "".join(f"\n  - {lack}" for lack in lacks),
+        where=f"kernel {kernel}",
+        fix="`make doctor` shows it all with what installs it",
+    )
 
 
 def require_root() -> None:

@@ -73,8 +73,8 @@ class Stack:
 
     def up(self, progress: Callable[[str], None], lock: int) -> None:
         """Make the lab as the inventory says, after looking at what is really there."""
-        self._free_stale_lock(progress)
-        self._write_project()
+        self.free_stale_lock(progress)
+        self.write_project()
         if not self.exists():
             self.run(["stack", "init", self.lab, "--no-select"], progress, lock)
         config = ["--config", f"canh:province={self.province_dir}", "--config", f"canh:data={self.data_dir}"]
@@ -83,8 +83,8 @@ class Stack:
     def destroy(self, progress: Callable[[str], None], lock: int) -> None:
         """Take away everything the state knows of; nothing when there is no state."""
         if self.exists():
-            self._free_stale_lock(progress)
-            self._write_project()
+            self.free_stale_lock(progress)
+            self.write_project()
             self.run(["destroy", "--yes", "--skip-preview", *self.options()], progress, lock)
 
     def run(self, words: list[str], progress: Callable[[str], None], lock: int) -> None:
@@ -115,7 +115,7 @@ class Stack:
     def options(self) -> list[str]:
         return ["--stack", self.lab, "--color", "never"]
 
-    def _write_project(self) -> None:
+    def write_project(self) -> None:
         """infra/Pulumi.yaml for this lab. `pulumi` writes settings beside its project; the checkout stays as it is."""
         project = yaml.safe_load((INFRA / "Pulumi.yaml").read_text())
         project["runtime"]["options"]["virtualenv"] = sys.prefix
@@ -126,7 +126,7 @@ class Stack:
             program.symlink_to(INFRA / "program")
         (self.project_dir / "Pulumi.yaml").write_text(yaml.safe_dump(project))
 
-    def _free_stale_lock(self, progress: Callable[[str], None]) -> None:
+    def free_stale_lock(self, progress: Callable[[str], None]) -> None:
         """Cancel locks of the stack whose owner is dead. We hold the lab, so a live one is someone's own `pulumi`."""
         for file in (self.state_dir / ".pulumi/locks").rglob("*.json"):
             if self.lab not in file.parts:
