@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from canh.context import Context
+from canh.host_change import host_change
 from inventory.errors import OpsError
 
 Progress = Callable[[str], None]
@@ -36,7 +37,8 @@ def configure_hosts(ctx: Context, progress: Progress) -> None:
     """What makes each host itself, by Ansible: the few tasks its image cannot hold."""
     from infra import ansible
 
-    ansible.play("host", ansible.PLAYBOOKS / "inventory.py", ctx.data_dir, ctx.province_dir, progress)
+    with host_change(ctx, "hosts configured", tuple(ctx.province.devices)):
+        ansible.play("host", ansible.PLAYBOOKS / "inventory.py", ctx.data_dir, ctx.province_dir, progress)
 
 
 def share_data(ctx: Context, progress: Progress) -> None:
@@ -55,10 +57,11 @@ def start_platform(ctx: Context, progress: Progress) -> None:
     """Start the service on the SOC host, so that what the routers say next is already heard."""
     from canh.machines import Machines
 
-    machines = Machines(data_dir=ctx.data_dir)
-    machines.run(ctx.province.soc.name, "sudo", "systemctl", "enable", "--quiet", "canh")
-    # A restart, not a start: a running platform may be of an older checkout or inventory.
-    machines.run(ctx.province.soc.name, "sudo", "systemctl", "restart", "canh")
+    machines, soc = Machines(data_dir=ctx.data_dir), ctx.province.soc.name
+    with host_change(ctx, "platform started", (soc,)):
+        machines.run(soc, "sudo", "systemctl", "enable", "--quiet", "canh")
+        # A restart, not a start: a running platform may be of an older checkout or inventory.
+        machines.run(soc, "sudo", "systemctl", "restart", "canh")
 
 
 def configure_routers(ctx: Context, progress: Progress) -> None:
@@ -118,8 +121,8 @@ def _answers(address: str, authority: Path) -> bool:
 
 
 STEPS: tuple[LabStep, ...] = (
-    LabStep(title="hosts", run=configure_hosts),
     LabStep(title="data directory", run=share_data),
+    LabStep(title="hosts", run=configure_hosts),
     LabStep(title="console accounts", run=first_users),
     LabStep(title="platform", run=start_platform),
     LabStep(title="routers", run=configure_routers),

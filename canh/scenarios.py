@@ -206,14 +206,14 @@ SCENARIOS = {
         Scenario(
             name="unauthorised-change",
             says="hh-ce1 is configured by hand, with no change open",
-            rules=("config-changed-unauthorised",),
+            rules=("config-without-change",),
             devices=("hh-ce1",),
             act=_unauthorised_change,
         ),
         Scenario(
             name="link-down",
             says="the uplink of hh-ce1 goes down",
-            rules=("interface-down", "routing-neighbor-down"),
+            rules=("interface-down", "neighbor-down", "several-sites-cut"),
             devices=("hh-ce1", "core1"),
             act=_link_down,
         ),

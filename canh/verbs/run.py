@@ -85,7 +85,7 @@ def _as_written(check: Callable[[str], object]) -> Callable[[str], str]:
 
 def _options(part: ModuleType, args: argparse.Namespace) -> list[str]:
     """The options of `args` that belong to `part`, as its own command line takes them."""
-    parser = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    parser = argparse.ArgumentParser(add_help=False)
     part.arguments(parser)
     words: list[str] = []
     for action in parser._actions:
