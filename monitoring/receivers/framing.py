@@ -37,7 +37,7 @@ class Framer:
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that end within `data`, in order."""
-        return self._feed(data)
+        return self._feed(data) if data else []
 
     def close(self) -> list[Message]:
         """What the stream ended in the middle of. A counted message lacks what was still to come."""

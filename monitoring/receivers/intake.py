@@ -107,8 +107,8 @@ class Intake:
             await self._wake.wait()
             await asyncio.sleep(LINGER_S)
             self._wake.clear()
-            while self._waiting or self._loose:
-                if not await self._commit_once() and not self._stopping:
+            while (self._waiting or self._loose) and not self._stopping:
+                if not await self._commit_once():
                     await asyncio.sleep(RETRY_S)
         while (self._waiting or self._loose) and await self._commit_once():
             pass

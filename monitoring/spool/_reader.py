@@ -51,7 +51,8 @@ class SpoolReader:
     def read(self, position: int, limit: int = 1000) -> tuple[list[SpoolRecord], int]:
         """Up to `limit` records from `position` on, and the position to go on from.
 
-        No records means that the end is reached for now; damage on the way is skipped and counted.
+        There may be fewer than `limit` before the end; none means that it is reached for now. Damage
+        on the way is skipped and counted.
         A position older than the oldest kept record goes on at that one.
         """
         end = self.end
