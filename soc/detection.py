@@ -41,22 +41,23 @@ class Detection:
         for index, rule, fields in self.matcher.match(encoded):
             self.matches += 1
             event = events[index]
+            self.advance(microseconds(event.received), now)
             if rule.alerts:
                 self.episodes.see(rule, event, encoded[index], fields, now)
             if self.correlator.feeds(rule.id):
-                sighting = sighting_of(rule.id, event, encoded[index])
-                self.advance(sighting.received_us, now)
-                self._count(self.pending.add(sighting))
+                self._count(self.pending.add(sighting_of(rule.id, event, encoded[index])))
 
     def advance(self, clock_us: int, now: datetime) -> None:
         """Everything received before `clock_us` was taken: count what has waited long enough."""
         self._now = now
         self.clock_us = max(self.clock_us, clock_us)
         self._count(self.pending.due(self.clock_us))
-        if self.clock_us - self._expired_us >= _EXPIRE_EVERY_US:
-            self._expired_us = self.clock_us
-            self.correlator.expire(self.clock_us - self.pending.lateness_us)
-            self.episodes.expire(self.clock_us - self.pending.lateness_us)
+        # At round moments, so that a replay lets go of the same things at the same places.
+        tick_us = self.clock_us - self.clock_us % _EXPIRE_EVERY_US
+        if tick_us > self._expired_us:
+            self._expired_us = tick_us
+            self.correlator.expire(tick_us - self.pending.lateness_us)
+            self.episodes.expire(tick_us - self.pending.lateness_us)
 
     def flush(self, now: datetime) -> None:
         """Count all that waits; for a finished set of events, never on a stream."""
@@ -86,7 +87,9 @@ class Detection:
             self.correlator.take(sighting)
 
     def _identify(self, firing: Firing) -> str:
-        return self.episodes.fire(firing, self._now)
+        alert_id, kept = self.episodes.fire(firing, self._now)
+        self.correlator.keep(alert_id, firing, kept)
+        return alert_id
 
 
 def sighting_of(rule_id: str, event: Event, encoded: bytes) -> Sighting:

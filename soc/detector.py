@@ -82,6 +82,11 @@ class Detector:
         self._deliver_after = 0.0
         self._stopped = False
 
+    def close(self) -> None:
+        """Let go of files and lock; what was not committed is read again next time."""
+        self.outbox.close()
+        os.close(self._lock)
+
     def stop(self) -> None:
         """Let `run` end after its step; safe in a signal handler."""
         self._stopped = True

@@ -8,6 +8,7 @@ after an hour, so that what never stops comes back to the queue. docs/decisions/
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -59,7 +60,6 @@ class EpisodeChanges:
 
     changed: dict[str, Episode] = field(default_factory=dict)  # by alert id
     copies: list[tuple[str, int, str, bytes]] = field(default_factory=list)  # alert id, @timestamp, event id, event
-    copies_of: list[tuple[str, str, str, Entry]] = field(default_factory=list)  # alert id, correlation, key, entry
     ended: set[str] = field(default_factory=set)  # alert ids
 
 
@@ -109,8 +109,8 @@ class Episodes:
             episode.kept += 1
         self._grown(episode, at, at, received)
 
-    def fire(self, firing: Firing, now: datetime) -> str:
-        """A correlation holds: a new alert, or a running one grows. Returns the alert's id."""
+    def fire(self, firing: Firing, now: datetime) -> tuple[str, list[Entry]]:
+        """A correlation holds: a new alert, or a running one grows. Returns its id and whose events it is to keep."""
         correlation, last = firing.correlation, firing.last
         episode = self._running(correlation.id, firing.key, last.at_us)
         if episode is None:
@@ -137,14 +137,13 @@ class Episodes:
                     touched_us=last.received_us,
                 )
             )
-        fresh = [e for e in firing.entries if e[:2] > episode.counted_to or e.id == last.id]
+        fresh = _fresh(firing, episode.counted_to)
         episode.count += len(fresh)
-        for entry in fresh[: MOST_EVENTS - episode.kept]:
-            self._changes.copies_of.append((episode.alert_id, correlation.id, firing.key, entry))
-            episode.kept += 1
+        kept = fresh[: MOST_EVENTS - episode.kept]
+        episode.kept += len(kept)
         episode.counted_to = max(episode.counted_to, firing.entries[-1][:2])
         self._grown(episode, firing.entries[0].at_us, last.at_us, last.received_us)
-        return episode.alert_id
+        return episode.alert_id, kept
 
     def expire(self, clock_us: int) -> None:
         """End those that nothing can join any more."""
@@ -194,6 +193,15 @@ class Episodes:
     def _end(self, episode: Episode) -> None:
         del self._open[episode.rule_id, episode.key]
         self._changes.ended.add(episode.alert_id)
+
+
+def _fresh(firing: Firing, counted_to: tuple[int, str]) -> list[Entry]:
+    """The entries of the window that the episode has not counted; a late one stands before `counted_to`."""
+    entries, last = firing.entries, firing.last
+    fresh = list(entries[bisect_right(entries, counted_to, key=lambda e: e[:2]) :])
+    if (last.at_us, last.id) <= counted_to:
+        fresh += [e for e in entries if e.id == last.id]
+    return fresh
 
 
 def device_of(event: Event) -> str:

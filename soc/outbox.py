@@ -19,7 +19,7 @@ from soc.alert import Alert, FieldMatch, Level
 from soc.detection import Detection, sighting_of
 from soc.episodes import MOST_EVENTS, Episode, moment
 from soc.errors import DatabaseError
-from soc.sigma.correlator import Added, Gone, Replaced
+from soc.sigma.correlator import Added, Copied, Gone, Replaced
 from soc.sigma.loader import RuleSet
 from soc.sigma.matcher import decode
 from soc.sigma.rule import AnyRule
@@ -150,10 +150,9 @@ class Outbox:
                 case Gone(correlation, key):
                     run("DELETE FROM grp WHERE correlation = ? AND key = ?", (correlation, key))
                     run("DELETE FROM entry WHERE correlation = ? AND key = ?", (correlation, key))
-        # Copies are taken before the windows lose what has left them.
+                case Copied(alert, correlation, key, entry):
+                    self._copy(alert, correlation, key, entry)
         many("INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?)", episodes.copies)
-        for alert, correlation, key, entry in episodes.copies_of:
-            self._copy(alert, correlation, key, entry)
         for (correlation, key), (touched_us, first) in windows.touched.items():
             run("INSERT OR REPLACE INTO grp VALUES (?, ?, ?)", (correlation, key, touched_us))
             where = "correlation = ? AND key = ? AND (at_us, id) < (?, ?)"
@@ -175,8 +174,8 @@ class Outbox:
             (alert, correlation, key, *entry[:3]),
         )
         self._db.execute(
-            "INSERT OR IGNORE INTO evidence SELECT ?, at_us, id, event FROM evidence WHERE alert_id = ?",
-            (alert, entry.id),
+            "INSERT OR IGNORE INTO evidence SELECT ?, at_us, id, event FROM evidence WHERE alert_id = ? AND at_us <= ?",
+            (alert, entry.id, entry.at_us),
         )
 
     # ---- alerts on their way out

@@ -72,11 +72,20 @@ class Gone(NamedTuple):
     key: str
 
 
+class Copied(NamedTuple):
+    """An alert keeps the event behind an entry, which may be gone a moment later."""
+
+    alert_id: str
+    correlation_id: str
+    key: str
+    entry: Entry
+
+
 @dataclass(slots=True)
 class Changes:
     """What to write down since the last time: what happened, in order, then where windows now begin."""
 
-    log: list[Added | Replaced | Gone] = field(default_factory=list)
+    log: list[Added | Replaced | Gone | Copied] = field(default_factory=list)
     touched: dict[tuple[str, str], tuple[int, tuple[int, str]]] = field(default_factory=dict)  # received, first entry
 
 
@@ -126,6 +135,10 @@ class Correlator:
             limit = clock_us - round(correlation.timespan.total_seconds() * 1_000_000) - IDLE_US
             while groups and next(iter(groups.values())).touched_us < limit:
                 self._forget(correlation.id, groups.popitem(last=False)[0])
+
+    def keep(self, alert_id: str, firing: Firing, entries: Iterable[Entry]) -> None:
+        """Let an alert have the events behind these entries of a firing's window."""
+        self._changes.log += (Copied(alert_id, firing.correlation.id, firing.key, entry) for entry in entries)
 
     def changes(self) -> Changes:
         """What changed since the last call."""
