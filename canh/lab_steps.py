@@ -1,6 +1,7 @@
 """What `canh lab up` does once the machines are there, in order: one entry a step.
 
-Each step is a function of the context and a progress function, repeatable, and raises OpsError.
+Each step is a function of the context and a progress function, repeatable, and raises OpsError. What it
+returns is said once more at the very end, where people look.
 A part of the platform that needs something done on a fresh lab adds its entry here and nowhere else.
 """
 
@@ -10,7 +11,7 @@ import http.client
 import os
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,18 +31,19 @@ CONSOLE_WITHIN_S = 30.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabStep:
     title: str
-    run: Callable[[Context, Progress], None]
+    run: Callable[[Context, Progress], Sequence[str]]
 
 
-def configure_hosts(ctx: Context, progress: Progress) -> None:
+def configure_hosts(ctx: Context, progress: Progress) -> Sequence[str]:
     """What makes each host itself, by Ansible: the few tasks its image cannot hold."""
     from infra import ansible
 
     with host_change(ctx, "hosts configured", tuple(ctx.province.devices)):
         ansible.play("host", ansible.PLAYBOOKS / "inventory.py", ctx.data_dir, ctx.province_dir, progress)
+    return ()
 
 
-def share_data(ctx: Context, progress: Progress) -> None:
+def share_data(ctx: Context, progress: Progress) -> Sequence[str]:
     """Give the data directory to the platform's user; what root writes later stays readable by its group."""
     os.chown(ctx.data_dir, PLATFORM_ID, PLATFORM_ID)
     for name in READ_BY_PLATFORM:
@@ -51,9 +53,10 @@ def share_data(ctx: Context, progress: Progress) -> None:
             os.chown(path, 0, PLATFORM_ID)
             if path.is_dir():
                 path.chmod(0o2750)
+    return ()
 
 
-def start_platform(ctx: Context, progress: Progress) -> None:
+def start_platform(ctx: Context, progress: Progress) -> Sequence[str]:
     """Start the service on the SOC host, so that what the routers say next is already heard."""
     from canh.machines import Machines
 
@@ -62,9 +65,10 @@ def start_platform(ctx: Context, progress: Progress) -> None:
         machines.run(soc, "sudo", "systemctl", "enable", "--quiet", "canh")
         # A restart, not a start: a running platform may be of an older checkout or inventory.
         machines.run(soc, "sudo", "systemctl", "restart", "canh")
+    return ()
 
 
-def configure_routers(ctx: Context, progress: Progress) -> None:
+def configure_routers(ctx: Context, progress: Progress) -> Sequence[str]:
     """Bring every router to what the inventory asks, and see that the right things can be reached and no others."""
     from canh.network_checks import checks_of
     from network import push
@@ -76,20 +80,20 @@ def configure_routers(ctx: Context, progress: Progress) -> None:
             where=ctx.data_dir / "changes" / f"{outcome.change_id}.jsonl",
             fix="see the journal for the device and the line, then canh lab up again",
         )
+    return ()
 
 
-def first_users(ctx: Context, progress: Progress) -> None:
+def first_users(ctx: Context, progress: Progress) -> Sequence[str]:
     """Make the console's first accounts; their passwords are printed here and nowhere else."""
     from soc.users import UserStore
 
     made = UserStore(ctx.data_dir).bootstrap(datetime.now(UTC))
-    for name, password in made.items():
-        progress(f"first password, shown once: {name:<10} {password}")
     if not made:
-        progress("the console's accounts exist; a forgotten password: canh users reset NAME")
+        return ["The console's accounts exist; for a forgotten password: canh users reset NAME"]
+    return ["First passwords, shown this once:", *(f"  {name:<10} {password}" for name, password in made.items())]
 
 
-def await_console(ctx: Context, progress: Progress) -> None:
+def await_console(ctx: Context, progress: Progress) -> Sequence[str]:
     """Wait until the console answers at the address that people will open."""
     from infra.lab import LabFolder, console_of
     from infra.names import lab_id
@@ -103,6 +107,7 @@ def await_console(ctx: Context, progress: Progress) -> None:
                 f"the console does not answer within {CONSOLE_WITHIN_S:.0f} s", where=address, fix="make logs says why"
             )
         time.sleep(0.2)
+    return [f"Console: {address}"]
 
 
 def _answers(address: str, authority: Path) -> bool:

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 HELP = "make a lab of the inventory's machines and links on this machine, show it, take it down (root)"
+TRY_NEXT = """Try next:
+  .venv/bin/canh lab scenario ssh-bruteforce    attack the lab for real and wait for the alert
+  .venv/bin/canh alerts list                    what detection raised; the console shows the same
+  .venv/bin/canh audit run                      probe the controls on the running machines
+Follow it: canh lab status, make logs. Take it away: make down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +51,18 @@ def up(args: argparse.Namespace, ctx: Context) -> int:
     folder = _folder(ctx)
     say = _Teller().say
     lab.up(folder, ctx.province, say)
+    told: list[str] = []
     for step in () if args.machines_only else STEPS:
         start = time.monotonic()
         say(f"{step.title} ...")
-        step.run(ctx, say)
+        told += step.run(ctx, say)
         say(f"{step.title}: {time.monotonic() - start:.1f} s")
     say(f"lab {folder.lab} is up")
-    print(json.dumps({"lab": folder.lab, "console": lab.console_of(folder)}) if ctx.json else lab.console_of(folder))
+    if ctx.json:
+        print(json.dumps({"lab": folder.lab, "console": lab.console_of(folder)}))
+        print(*told, sep="\n", file=sys.stderr)  # a first password must not be lost
+    else:
+        print("", *told, "", TRY_NEXT, sep="\n")
     return 0
 
 
