@@ -15,6 +15,7 @@ from soc.console._live import Live
 from soc.console._notes import Notes
 from soc.console._pages import Pages
 from soc.console._security import Throttle
+from soc.console._sight import Watch
 from soc.console.sessions import SessionStore
 from soc.users import UserStore
 
@@ -31,6 +32,7 @@ class Console:
     pages: Pages
     live: Live
     throttle: Throttle
+    watch: Watch
     now: Callable[[], datetime]
 
 
@@ -44,17 +46,18 @@ def console_for(
     """A console over the data directory. Raises DatabaseError."""
     database = Database(data_dir)
     cases = CaseStore(database)
-    known = languages(province.time_zone)
+    known, notes = languages(province.time_zone), Notes(rules_dir)
     return Console(
         province=province,
         data_dir=data_dir,
         cases=cases,
         users=UserStore(database),
         sessions=SessionStore(database),
-        notes=Notes(rules_dir),
+        notes=notes,
         languages=known,
-        pages=Pages(known),
+        pages=Pages(known, notes),
         live=Live(cases, now),
         throttle=Throttle(),
+        watch=Watch(province, data_dir, now()),
         now=now,
     )

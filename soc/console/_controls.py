@@ -39,6 +39,8 @@ class ControlDoc(BaseModel, extra="ignore", frozen=True):
     references: tuple[str, ...] = ()
     why: str = ""
     fix: str = ""
+    fix_vi: str = ""
+    residual: str = ""  # what still needs a person's attestation
 
     @field_validator("result", mode="before")
     @classmethod
@@ -52,6 +54,9 @@ class ControlDoc(BaseModel, extra="ignore", frozen=True):
 
     def title_in(self, language: str) -> str:
         return self.title_vi if language == "vi" and self.title_vi else self.title
+
+    def fix_in(self, language: str) -> str:
+        return self.fix_vi if language == "vi" and self.fix_vi else self.fix
 
     def assets_with(self, result: Result) -> int:
         return sum(asset.result == result for asset in self.assets)

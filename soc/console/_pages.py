@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from soc.console import _icons as icons
 from soc.console import _words as words
 from soc.console._clock import clock_of, sort_key
 from soc.console._language import Language, hms
+from soc.console._notes import Notes
 from soc.console._query import NOBODY, VIEWS
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -23,8 +25,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 class Pages:
     """Templates by language."""
 
-    def __init__(self, languages: Mapping[str, Language]) -> None:
-        self._environments = {code: _environment(language) for code, language in languages.items()}
+    def __init__(self, languages: Mapping[str, Language], notes: Notes) -> None:
+        self._environments = {code: _environment(language, notes) for code, language in languages.items()}
 
     def render(self, language: str, template: str, **values: Any) -> str:
         return self._environments[language].get_template(template).render(values)
@@ -35,7 +37,7 @@ class Pages:
         return Markup(getattr(module, name)(values["case"]))  # noqa: S704 - an autoescaped template's own output
 
 
-def _environment(language: Language) -> Environment:
+def _environment(language: Language, notes: Notes) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -67,6 +69,8 @@ def _environment(language: Language) -> Environment:
         views=VIEWS,
         NOBODY=NOBODY,
         tags_of=technique_tags,
+        title_of=partial(notes.title_of, language=language.code),
+        slug_of=notes.slug_of,
     )
     environment.filters.update(
         num=language.number,

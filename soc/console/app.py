@@ -23,6 +23,7 @@ from soc.console.routes._reply import error, to_login
 from soc.console.sessions import Session
 from soc.errors import DatabaseError, UnknownAlert, UserError
 
+ROUTERS = tuple(m.router for m in (login, overview, actions, alerts, live, controls, accounts))
 STATIC = Path(__file__).parent / "static"
 _log = logging.getLogger(__name__)
 
@@ -33,8 +34,8 @@ def create_app(console: Console) -> FastAPI:
         docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan, dependencies=[Depends(protected)]
     )
     app.state.console = console
-    for module in (login, overview, actions, alerts, live, controls, accounts):
-        app.include_router(module.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_middleware(GZipMiddleware, minimum_size=1000)  # leaves event streams alone
     app.add_middleware(Shield)

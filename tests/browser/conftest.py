@@ -20,7 +20,7 @@ from soc.cases import CaseStore
 from soc.users import Role, UserStore
 from tests.unit.soc.alert_factory import lab_alerts
 from tests.unit.soc.evidence_factory import write_run
-from tests.unit.soc.stats_factory import write_stats
+from tests.unit.soc.stats_factory import receive
 
 ROOT = Path(__file__).parent.parent.parent
 CHROMIUM = "/usr/bin/chromium"
@@ -79,7 +79,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     for name, (role, full_name) in PEOPLE.items():
         users.add(name, role, at=now, full_name=full_name, password=PASSWORD)
     write_run(data, now)
-    write_stats(data, now)
+    receive(data, now, {"10.250.0.1": 1511, "127.0.0.1": 40000}, bad=133)
     log = data / "serve.log"
     process, url = start(data, log)
     yield Served(url=url, data=data, cases=cases, users=users, process=process, log=log)

@@ -7,7 +7,6 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from soc.console._balance import balance_of, silences_of
 from soc.console._language import DEFAULT, Language
 from soc.console._people import People
 from soc.console._query import OPEN
@@ -48,8 +47,7 @@ def frame_of(request: Request, session: Session) -> dict[str, Any]:
         "analysts": [u for u in users if u.role is Role.ANALYST and not u.disabled],
         "can_act": session.user.role is Role.ANALYST,
         "open_count": console.cases.count(status=OPEN).get("", 0),
-        "balance": balance_of(console.data_dir),
-        "silent": silences_of(console.data_dir),
+        "sight": console.watch.look(console.now()),
         "seq": console.cases.seq(),
     }
 

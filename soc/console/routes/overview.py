@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,6 @@ from fastapi.responses import Response
 
 from soc.alert import Status
 from soc.cases import document_of
-from soc.console._balance import balance_of, silences_of
 from soc.console._console import Console
 from soc.console._overview import response_of, sites_of, tiles_of
 from soc.console._query import OPEN
@@ -39,21 +39,15 @@ def overview(request: Request, session: Session = Depends(allowed())) -> Respons
 def overview_json(request: Request, session: Session = Depends(allowed())) -> dict[str, Any]:  # noqa: B008
     console = console_of(request)
     figures = _figures(console)
-    balance = balance_of(console.data_dir)
+    sight = console.watch.look(console.now())
     return {
         "levels": {t.level.value: {"open": t.open, "overdue": t.overdue, "hourly": t.hourly} for t in figures["tiles"]},
         "first": [document_of(case) for case in figures["first"]],
         "mtta_s": _seconds(figures["response"].to_act),
         "mttr_s": _seconds(figures["response"].to_close),
-        "balance": balance
-        and {
-            "received": balance.received,
-            "stored": balance.stored,
-            "dead": balance.dead,
-            "dropped": balance.dropped,
-            "at": balance.at.isoformat(),
-        },
-        "silent": [silence.source for silence in silences_of(console.data_dir)],
+        "balance": {**asdict(sight.balance), "at": sight.balance.at.isoformat()} if sight.balance else None,
+        "silent": [silence.device for silence in sight.silent],
+        "detecting": sight.detecting,
     }
 
 
