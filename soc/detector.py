@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,7 @@ from soc.sigma.loader import RuleSet
 
 READER = "detect"
 BATCH = 500  # records; small enough that a match is delivered within a fraction of a second
+WARM = 2000  # records that are parsed again after a start, for what parsers remember
 _BEHIND = timedelta(milliseconds=500)  # from stamping a message to its being readable
 _COMMIT_S = 1.0  # grown alerts and state are written this often, new alerts at once
 _SLEEP_S = 0.05
@@ -55,6 +57,13 @@ class Batch(NamedTuple):
     position: int  # behind them
 
 
+class Past(NamedTuple):
+    """Where the spools stood before a batch."""
+
+    positions: dict[str, int]
+    records: int
+
+
 class Detector:
     """One process's. Made from the last commit; `run` goes on until `stop`."""
 
@@ -76,6 +85,9 @@ class Detector:
         self.dropped_state = self.outbox.restore(self.detection)
         self._positions = self.outbox.positions()
         self._readers: dict[UUID, SpoolReader] = {}
+        self._past: deque[Past] = deque()
+        self._past_records = 0
+        self._warm_up(self.outbox.warm_positions())
         self._stats = Stats(data_dir / "stats" / "detect.json", self.outbox.counters(), rules)
         self._committed_at = 0.0
         self._unsaved = False
@@ -105,6 +117,7 @@ class Detector:
         records, positions = self._read()
         now = self._clock()
         raised = self.detection.episodes.raised
+        self._remember(records)
         self._unsaved |= any(self._positions.get(spool) != position for spool, position in positions.items())
         self._positions |= positions
         if records:
@@ -123,12 +136,35 @@ class Detector:
 
     def commit(self) -> None:
         """Write everything down, tell the spools what is done with."""
-        self.outbox.commit(self.detection, self._positions, self._stats.totals(self.detection))
+        warm = self._past[0].positions if self._past else self._positions
+        self.outbox.commit(self.detection, self._positions, warm, self._stats.totals(self.detection))
         self._committed_at, self._unsaved = time.monotonic(), False
         self._deliver_after = min(self._deliver_after, self._committed_at)
         for reader in self._readers.values():
             with suppress(OSError):  # the spool then keeps more than it needs to, no more
                 reader.commit(READER, self._positions.get(str(reader.id), 0))
+
+    def _warm_up(self, warm: dict[str, int]) -> None:
+        """Parse again, without matching, what was parsed last: parsers remember the lines of a session."""
+        for directory in spools(self._data_dir):
+            reader = SpoolReader(directory)
+            end = self._positions.get(str(reader.id), 0)
+            at = warm.get(str(reader.id), end)
+            while at < end:
+                records, at = reader.read(at, BATCH)
+                for record in records:
+                    if record.position < end:
+                        self._event_of(record)
+                if not records:
+                    break
+
+    def _remember(self, records: Sequence[SpoolRecord]) -> None:
+        """Keep the positions from before the last WARM records."""
+        if records:
+            self._past.append(Past(dict(self._positions), len(records)))
+            self._past_records += len(records)
+            while self._past_records - self._past[0].records >= WARM:
+                self._past_records -= self._past.popleft().records
 
     def _read(self) -> tuple[list[SpoolRecord], dict[str, int]]:
         """The next records of all spools, in order of receiving, and the positions behind them."""

@@ -28,7 +28,8 @@ from soc.sigma.window import Entry
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rule (id TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS position (spool TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS position (
+    spool TEXT PRIMARY KEY, position INTEGER NOT NULL, warm INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pending (at_us INTEGER, id TEXT, rule TEXT, event BLOB, PRIMARY KEY (at_us, id, rule));
 CREATE TABLE IF NOT EXISTS grp (correlation TEXT, key TEXT, touched_us INTEGER, PRIMARY KEY (correlation, key));
 CREATE TABLE IF NOT EXISTS entry (
@@ -65,6 +66,10 @@ class Outbox:
     def positions(self) -> dict[str, int]:
         """How far each spool was taken, by its id."""
         return dict(self._db.execute("SELECT spool, position FROM position"))
+
+    def warm_positions(self) -> dict[str, int]:
+        """From where each spool has to be parsed again so that parsers know what they knew."""
+        return dict(self._db.execute("SELECT spool, warm FROM position"))
 
     def counters(self) -> dict[str, int]:
         """Counters as of the last commit."""
@@ -117,13 +122,20 @@ class Outbox:
 
     # ---- writing down
 
-    def commit(self, detection: Detection, positions: Mapping[str, int], counters: Mapping[str, int]) -> None:
+    def commit(
+        self,
+        detection: Detection,
+        positions: Mapping[str, int],
+        warm: Mapping[str, int],
+        counters: Mapping[str, int],
+    ) -> None:
         """Everything that changed, whole or not at all. Raises DatabaseError; then start again from the disk."""
         try:
             with self._transaction():
                 self._save_pending(detection)
                 self._save_windows_and_episodes(detection)
-                self._db.executemany("INSERT OR REPLACE INTO position VALUES (?, ?)", positions.items())
+                rows = [(spool, position, warm.get(spool, position)) for spool, position in positions.items()]
+                self._db.executemany("INSERT OR REPLACE INTO position VALUES (?, ?, ?)", rows)
                 self._set_meta("passed", detection.pending.passed)
                 self._set_meta("counters", counters)
         except sqlite3.Error as error:

@@ -49,6 +49,11 @@ def lines(seed: int, n: int) -> list[tuple[datetime, bytes, str]]:
             text = (
                 f"canh:deny:forward IN=eth1 OUT=eth3 SRC={source} DST=10.250.64.10 LEN=60 PROTO=TCP SPT=4000 DPT={port}"
             )
+        elif kind < 0.6:
+            step = chance.choice(
+                ["# configure terminal", "(config)# do show run", "(config)# ip route x", "(config)# end"]
+            )
+            app, text = "zebra", f"[VTVCM-Y2NW3] vty[{chance.randrange(3)}]@{step}"
         else:
             app, text = "systemd", f"Finished job {number}."
         made.append((now, f"<38>1 {stamp} dc-app1 {app} 1 - - {text}".encode(), "10.250.64.10"))
