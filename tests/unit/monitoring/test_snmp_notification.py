@@ -1,0 +1,318 @@
+"""Traps and informs as Debian's net-snmp sends them: what is believed, what is answered, what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitoring.errors import SecretsError, SpoolFull
+from monitoring.receivers import Counters, Intake, Listen
+from monitoring.snmp import ber
+from monitoring.snmp.notification import Notifications
+from monitoring.snmp.traps import TrapReceiver
+from monitoring.snmp.usm import Account, Clocks, Engine, accounts_of, engine_of
+from monitoring.spool import Received, Spool, SpoolReader
+
+pytestmark = pytest.mark.skipif(shutil.which("snmptrap") is None, reason="needs net-snmp's snmptrap (package snmp)")
+
+USER = Account(user="canh", auth_password="authentic-9", priv_password="secretive-9")
+COMMUNITY = Account(community="vung-kin")
+SENDER = "8000000001020304"
+LINK_DOWN = ["1.3.6.1.6.3.1.1.5.3", "1.3.6.1.2.1.2.2.1.1.3", "i", "3", "1.3.6.1.2.1.2.2.1.8.3", "i", "2"]
+TRAP_V2C = bytes.fromhex(  # authenticationFailure, community vung-kin, as snmptrap wrote it
+    "3057020101040876756e672d6b696ea74802045cbb5cca020100020100303a300e06082b0601020101030043021267301706"
+    "0a2b06010603010104010006092b0601060301010505300f060a2b060102010202010103020103"
+)
+EXAMPLE = Path(__file__).resolve().parents[3] / "monitoring/snmp/example-trap.json"
+
+
+def v3(auth: str = USER.auth_password, priv: str = USER.priv_password, user: str = "canh") -> list[str]:
+    return ["-v3", "-u", user, "-l", "authPriv", "-a", "SHA-256", "-A", auth, "-x", "AES", "-X", priv, "-e", SENDER]
+
+
+def captured(*arguments: str) -> bytes:
+    """The datagram that snmptrap sends for these arguments; "HERE" among them stands for us."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.settimeout(5)
+        here = f"127.0.0.1:{sock.getsockname()[1]}"
+        subprocess.run(["snmptrap", *(here if a == "HERE" else a for a in arguments)], check=True)
+        return sock.recv(65536)
+
+
+def notifications(*accounts: Account) -> Notifications:
+    engine = Engine(id=bytes.fromhex("80007ed90511223344"), boots=3, started=0.0)
+    return Notifications(accounts or (USER, COMMUNITY), engine)
+
+
+def told(datagram: bytes, by: Notifications | None = None, now: float = 100.0) -> dict[str, Any]:
+    raw = (by or notifications()).take(datagram, now).raw
+    document = json.loads(raw)
+    assert isinstance(document, dict)
+    return document
+
+
+def test_a_v2c_trap_becomes_the_documented_document() -> None:
+    document = told(captured("-v2c", "-c", "vung-kin", "HERE", "4711", *LINK_DOWN))
+    assert document == {
+        "version": "2c",
+        "kind": "trap",
+        "oid": "1.3.6.1.6.3.1.1.5.3",
+        "name": "linkDown",
+        "uptime_ms": 47110,
+        "security": {"level": "noAuthNoPriv", "user": "", "engine_id": ""},
+        "varbinds": [
+            {"oid": "1.3.6.1.2.1.2.2.1.1.3", "name": "ifIndex", "index": "3", "type": "Integer32", "value": 3},
+            {
+                "oid": "1.3.6.1.2.1.2.2.1.8.3",
+                "name": "ifOperStatus",
+                "index": "3",
+                "type": "Integer32",
+                "value": 2,
+                "label": "down",
+            },
+        ],
+    }
+    assert set(document) == set(json.loads(EXAMPLE.read_text()))
+
+
+def test_a_v3_trap_of_any_engine_is_authenticated_and_decrypted() -> None:
+    document = told(captured(*v3(), "HERE", "4711", *LINK_DOWN))
+    assert (document["kind"], document["name"], len(document["varbinds"])) == ("trap", "linkDown", 2)
+    assert document["security"] == {"level": "authPriv", "user": "canh", "engine_id": SENDER}
+
+
+@pytest.mark.parametrize(("protocol", "name"), [("sha1", "SHA"), ("sha512", "SHA-512"), ("md5", "MD5")])
+def test_other_digests_are_understood(protocol: str, name: str) -> None:
+    arguments = [name if a == "SHA-256" else a for a in v3()]
+    user = replace(USER, auth_protocol=protocol)
+    assert told(captured(*arguments, "HERE", "1", *LINK_DOWN), notifications(user))["kind"] == "trap"
+
+
+def test_a_v1_trap_is_told_in_terms_of_v2() -> None:
+    command = ["-v1", "-c", "vung-kin", "HERE", "1.3.6.1.4.1.318", "10.1.2.3"]
+    enterprise = told(captured(*command, "6", "5", "99", "1.3.6.1.4.1.318.2.3.3.0", "s", "on battery"))
+    assert (enterprise["oid"], enterprise["name"]) == ("1.3.6.1.4.1.318.0.5", "upsOnBattery")
+    assert enterprise["varbinds"][0]["value"] == "on battery"
+    assert (enterprise["varbinds"][1]["name"], enterprise["varbinds"][1]["value"]) == ("snmpTrapAddress", "10.1.2.3")
+    generic = told(captured(*command, "2", "0", "99"))
+    assert (generic["version"], generic["name"], generic["uptime_ms"]) == ("1", "linkDown", 990)
+
+
+def test_every_type_of_value_is_told() -> None:
+    typed = "1.3.6.1.4.1.9999.1 {} {}"
+    values = [
+        "i -5",
+        "u 4000000000",
+        "c 4294967295",
+        "C 1",
+        "t 12",
+        "a 10.0.0.1",
+        "o 1.3.6.1.2",
+        "s Thanh",
+        "x c3a9ff00",
+    ]
+    values = [v for v in values if not v.startswith("C")]  # net-snmp's tools cannot send Counter64 in a trap
+    arguments = [part for value in values for part in typed.format(*value.split()).split()]
+    document = told(captured("-v2c", "-c", "vung-kin", "HERE", "1", "1.3.6.1.4.1.9999", *arguments))
+    assert [(v["type"], v["value"]) for v in document["varbinds"]] == [
+        ("Integer32", -5),
+        ("Gauge32", 4000000000),
+        ("Counter32", 4294967295),
+        ("TimeTicks", 12),
+        ("IpAddress", "10.0.0.1"),
+        ("ObjectIdentifier", "1.3.6.1.2"),
+        ("OctetString", "Thanh"),
+        ("Hex", "c3a9ff00"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["-v2c", "-c", "wrong"], "unknown-community"),
+        (v3(auth="authentic-8"), "wrong-digest"),
+        (v3(priv="secretive-8"), "decryption-error"),
+        (v3(user="nobody"), "unknown-user"),
+        (["-v3", "-u", "canh", "-l", "noAuthNoPriv", "-e", SENDER], "unsupported-level"),
+        (
+            ["-v3", "-u", "canh", "-l", "authNoPriv", "-a", "SHA-256", "-A", "authentic-9", "-e", SENDER],
+            "unsupported-level",
+        ),
+    ],
+)
+def test_who_proves_no_right_is_rejected_with_the_reason_and_without_an_answer(
+    arguments: list[str], reason: str
+) -> None:
+    taken = notifications().take(captured(*arguments, "HERE", "1", *LINK_DOWN), 100.0)
+    assert taken.reason == reason
+    document = json.loads(taken.raw)
+    assert (document["kind"], document["reason"]) == ("rejected", reason)
+    assert taken.answer == b""
+    assert not any(secret in taken.raw.decode() for secret in ("authentic", "secretive", 'wrong"', "vung-kin"))
+
+
+def test_an_altered_message_is_rejected_wherever_it_was_altered() -> None:
+    datagram = captured(*v3(), "HERE", "1", *LINK_DOWN)
+    for at in range(len(datagram)):
+        altered = datagram[:at] + bytes((datagram[at] ^ 0x01,)) + datagram[at + 1 :]
+        document = notifications().take(altered, 100.0)
+        assert document.reason or not document.raw, f"octet {at} may be changed"
+
+
+@given(octets=st.binary(max_size=200))
+@settings(max_examples=300)
+def test_no_datagram_stops_the_receiver(octets: bytes) -> None:
+    taken = notifications().take(octets, 100.0)
+    assert taken.reason == "malformed"
+
+
+@given(data=st.data())
+@settings(max_examples=300)
+def test_no_mutation_of_a_trap_stops_the_receiver(data: st.DataObject) -> None:
+    octets = bytearray(TRAP_V2C)
+    assert told(TRAP_V2C)["name"] == "authenticationFailure"
+    for _ in range(data.draw(st.integers(1, 4))):
+        octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(octets)))
+    taken = notifications().take(bytes(octets[:cut]), 100.0)
+    assert json.loads(taken.raw)["kind"] in ("trap", "inform", "rejected")
+
+
+def test_a_replayed_message_is_refused_when_its_window_is_over() -> None:
+    clocks = Clocks()
+    assert clocks.is_timely(b"engine", 5, 1000, now=0.0)
+    assert clocks.is_timely(b"engine", 5, 1000, now=100.0), "late within the window"
+    assert not clocks.is_timely(b"engine", 5, 1000, now=200.0)
+    assert clocks.is_timely(b"engine", 5, 1300, now=300.0)
+    assert not clocks.is_timely(b"engine", 4, 9999, now=301.0), "from before the sender's last boot"
+    assert clocks.is_timely(b"engine", 6, 1, now=302.0), "after its next boot"
+    assert clocks.is_timely(b"other", 1, 1, now=302.0)
+
+
+def test_a_whole_replayed_trap_is_rejected() -> None:
+    receiver, datagram = notifications(), captured(*v3(), "HERE", "1", *LINK_DOWN)
+    assert told(datagram, receiver, now=0.0)["kind"] == "trap"
+    late = told(datagram, receiver, now=1000.0)
+    assert (late["kind"], late["reason"]) == ("rejected", "not-in-time-window")
+
+
+class SlowSpool(Spool):
+    """A real spool whose fsync the test holds back, and that it can fill."""
+
+    is_full = False
+    delay_s = 0.0
+    done_at = 0.0
+
+    def append(self, batch: list[Received]) -> int:  # type: ignore[override]
+        if self.is_full:
+            raise SpoolFull("no space left for the spool")
+        time.sleep(self.delay_s)
+        end = super().append(batch)
+        self.done_at = time.monotonic()
+        return end
+
+
+def receiving(tmp_path: Path, work: Callable[[SlowSpool, str], Any]) -> None:
+    """Run `work(spool, "127.0.0.1:port")` beside a receiver."""
+
+    async def run() -> None:
+        spool = SlowSpool(tmp_path / "spool/test")
+        intake = Intake(spool, Counters(tmp_path / "collect.json"))
+        heard = Notifications((USER, COMMUNITY), engine_of(tmp_path, time.monotonic()))
+        receiver = TrapReceiver(Listen(address="127.0.0.1", port=0), intake, heard, receive_buffer=1 << 20)
+        intake.start()
+        receiver.start()
+        await asyncio.to_thread(work, spool, f"127.0.0.1:{receiver.port}")
+        receiver.stop()
+        await intake.stop()
+        receiver.close()
+        spool.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+
+
+def inform(here: str, *arguments: str, tries: str = "0") -> tuple[int, float]:
+    command = ["snmpinform", "-t", "1", "-r", tries, *arguments, here, "4711", *LINK_DOWN]
+    done = subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
+    return done.returncode, time.monotonic()
+
+
+INFORM_V3 = v3()[:-2]  # the receiver's engine is found out by discovery
+
+
+@pytest.mark.parametrize("arguments", [["-v2c", "-c", "vung-kin"], INFORM_V3], ids=["v2c", "v3"])
+def test_an_inform_is_answered_after_it_is_fsynced(tmp_path: Path, arguments: list[str]) -> None:
+    def work(spool: SlowSpool, here: str) -> None:
+        spool.delay_s = 0.4
+        code, answered_at = inform(here, *arguments)
+        assert code == 0
+        assert answered_at > spool.done_at > 0
+
+    receiving(tmp_path, work)
+    records, _ = SpoolReader(tmp_path / "spool/test").read(0)
+    assert [json.loads(r.raw)["kind"] for r in records] == ["inform"]
+
+
+@pytest.mark.parametrize("arguments", [["-v2c", "-c", "vung-kin"], INFORM_V3], ids=["v2c", "v3"])
+def test_an_inform_that_cannot_be_kept_is_not_answered_until_it_can(tmp_path: Path, arguments: list[str]) -> None:
+    def work(spool: SlowSpool, here: str) -> None:
+        spool.is_full = True
+        assert inform(here, *arguments)[0] == 1
+        spool.is_full = False
+        assert inform(here, *arguments, tries="3")[0] == 0
+
+    receiving(tmp_path, work)
+    assert SpoolReader(tmp_path / "spool/test").read(0)[0]
+
+
+def test_a_wrong_inform_is_told_so(tmp_path: Path) -> None:
+    wrong = [a.replace("authentic-9", "authentic-8") for a in INFORM_V3]
+    receiving(tmp_path, lambda _, here: [inform(here, *wrong), inform(here, "-v2c", "-c", "wrong")])
+    records, _ = SpoolReader(tmp_path / "spool/test").read(0)
+    assert {json.loads(r.raw)["reason"] for r in records} == {"wrong-digest", "unknown-community"}
+
+
+def test_our_engine_keeps_its_id_and_boots_one_more_time(tmp_path: Path) -> None:
+    first, second = engine_of(tmp_path, 0.0), engine_of(tmp_path, 0.0)
+    assert (first.boots, second.boots) == (1, 2)
+    assert first.id == second.id
+
+
+def test_accounts_come_from_the_secrets_and_never_show_them(tmp_path: Path) -> None:
+    assert accounts_of(tmp_path) == ()
+    secrets = {"user": "canh", "auth_password": "authentic-9", "priv_password": "secretive-9", "communities": ["kin"]}
+    (tmp_path / "secrets.json").write_text(json.dumps({"snmp": secrets}))
+    accounts = accounts_of(tmp_path)
+    assert accounts == (USER, Account(community="kin"))
+    assert not any(secret in repr(accounts) for secret in ("authentic-9", "secretive-9", "'kin'"))
+    (tmp_path / "secrets.json").write_text('{"snmp": {"user": "canh"}}')
+    with pytest.raises(SecretsError, match="cannot be read"):
+        accounts_of(tmp_path)
+
+
+@given(dotted=st.lists(st.integers(0, 2**32 - 1), max_size=20))
+def test_object_identifiers_survive_the_wire(dotted: list[int]) -> None:
+    text = ".".join(map(str, [1, 3, *dotted]))
+    octets = ber.oid_of(text)
+    assert ber.oid(octets, ber.element(octets, 0, len(octets))) == text
+
+
+@given(value=st.integers(0, 2**63 - 1))
+def test_integers_survive_the_wire(value: int) -> None:
+    octets = ber.integer_of(value)
+    assert ber.integer(octets, ber.element(octets, 0, len(octets))) == value
