@@ -29,6 +29,7 @@ options:
   enabled: {description: units that start at boot, type: list, elements: str}
   masked: {description: units that never start, type: list, elements: str}
   started: {description: units that run now, type: list, elements: str}
+  without_users: {description: accounts that must not exist, type: list, elements: str}
   passwords: {description: the password each account has, type: list, elements: dict}
   act: {description: restart and start units; false in an image being made, type: bool}
 """
@@ -51,6 +52,7 @@ ARGUMENTS = {
     "enabled": {"type": "list", "elements": "str", "default": []},
     "masked": {"type": "list", "elements": "str", "default": []},
     "started": {"type": "list", "elements": "str", "default": []},
+    "without_users": {"type": "list", "elements": "str", "default": []},
     "passwords": {"type": "list", "elements": "dict", "options": PASSWORD, "default": []},
     "act": {"type": "bool", "default": True},
 }
@@ -69,6 +71,8 @@ def main() -> None:
         gone = [p for p in wanted["absent"] if os.path.lexists(p)]
         for file in stale:
             check(file)
+        present = {account.pw_name for account in pwd.getpwall()}
+        unwanted = [u for u in wanted["without_users"] if u in present]
         strangers = [p for p in wanted["passwords"] if not has_password(**p)]
         if not module.check_mode:
             note_pending(stale)
@@ -76,15 +80,17 @@ def main() -> None:
                 place(file)
             for path in gone:
                 Path(path).unlink()
+            for user in unwanted:
+                subprocess.run(["userdel", user], capture_output=True, text=True, check=True)
             for account in strangers:
                 set_password(**account)
         units = settle_units(wanted, stale, dry=module.check_mode)
     except (Refused, OSError, KeyError, subprocess.SubprocessError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
-        changed=bool(stale or gone or strangers or units),
+        changed=bool(stale or gone or unwanted or strangers or units),
         written=[f["path"] for f in stale],
-        removed=gone,
+        removed=gone + unwanted,
         passwords=[p["user"] for p in strangers],
         units=units,
     )
