@@ -11,7 +11,6 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from network.diff import commands
 from network.errors import NotOnFile, SecretLost
 from network.platform import MASKED, Platform
 from network.tree import Node, Tree, canonical, lines_of, masked, parse
@@ -66,14 +65,28 @@ def restorable(path: Path, device: str, running: Tree, platform: Platform) -> Tr
     Raises SecretLost when it lacks a secret that the device no longer has either.
     """
     target = _with_secrets(parse(path.read_text(encoding="utf-8"), platform, where=path), running, platform)
-    missing = [line for line in commands(running, target, platform) if MASKED in line]
-    if missing:
+    if lost := lost_secrets(target):
         raise SecretLost(
-            f"the backup of {device} cannot be put back: it lacks the secret of {missing[0]!r}",
+            f"the backup of {device} cannot be put back: it lacks the secret of {lost[0]!r}",
             where=path,
             fix="type that line on the device with its secret, then run the command again",
         )
     return target
+
+
+def restorable_without_secrets(path: Path, running: Tree, platform: Platform) -> tuple[Tree, tuple[str, ...]]:
+    """As `restorable`, without the lines whose secret is lost; and those lines."""
+    target = _with_secrets(parse(path.read_text(encoding="utf-8"), platform, where=path), running, platform)
+    return _without_masked(target), lost_secrets(target)
+
+
+def lost_secrets(tree: Tree) -> tuple[str, ...]:
+    """The lines of `tree` that are still masked."""
+    return tuple(line.strip() for line in lines_of(tree) if MASKED in line)
+
+
+def _without_masked(tree: Tree) -> Tree:
+    return tuple(Node(n.line, _without_masked(n.children)) for n in tree if MASKED not in n.line)
 
 
 def _with_secrets(stored: Tree, running: Tree, platform: Platform) -> Tree:

@@ -26,6 +26,7 @@ from network.device import Connect
 from network.diff import commands
 from network.errors import NetworkError, StalePlan
 from network.fleet import Fleet
+from network.intent import DEAD
 from network.journal import Journal
 from network.lock import locked
 from network.plan import NAMESPACE, Goal, Plan, Reading, each, each_or_raise, masked_lines, plan_of
@@ -33,6 +34,7 @@ from network.platform import Platform
 from network.tree import Tree, canonical, parse
 
 SETTLE = timedelta(seconds=45)  # ten dead intervals: what is not up by then does not come up
+HOLD = DEAD + timedelta(seconds=1)  # a neighbour lost by the change is gone from the device's list by then
 
 Say = Callable[[str], None]
 
@@ -62,6 +64,7 @@ class Work:
     checks: Sequence[Check] = ()
     operator: str = ""
     settle: timedelta = SETTLE
+    hold: timedelta = HOLD
     patience: timedelta = timedelta()  # how long to wait for a machine that is still starting
     say: Say = lambda _text: None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -223,7 +226,8 @@ class _Change:
         for adjacency in sorted(a for a in spared if a.neighbour not in pending):
             self.work.say(f"  {adjacency}: was down before this change, not held against it")
         self.work.say("  waiting for routing neighbours")
-        neighbours = wait_for(wanted - spared, lambda: self.fleet.neighbours(done), within=self.work.settle)
+        hold = self.work.hold if wanted & before.neighbours else timedelta()
+        neighbours = wait_for(wanted - spared, lambda: self.fleet.neighbours(done), within=self.work.settle, hold=hold)
         others = run_all(self.work.checks, within=self.work.settle) if neighbours.ok else ()
         self._verdicts = (neighbours, *others)
         for verdict in self._verdicts:

@@ -69,17 +69,22 @@ def wait_for(
     look: Callable[[], frozenset[Adjacency]],
     *,
     within: timedelta,
+    hold: timedelta = timedelta(),
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Verdict:
-    """Look until every one of `wanted` is up, or `within` has passed."""
+    """Look until every one of `wanted` is up, or `within` has passed.
+
+    hold: not before this has passed. A neighbour that no longer hears us stays on show until its dead
+    interval is over, so what was up before a change says nothing until then.
+    """
     start = clock()
     while True:
         missing = wanted - look()
         spent = clock() - start
-        if not missing:
+        if not missing and spent >= hold.total_seconds():
             return Verdict(name=NEIGHBOURS, ok=True, detail=f"{len(wanted)} up after {spent:.1f} s")
-        if spent >= within.total_seconds():
+        if missing and spent >= within.total_seconds():
             names = "; ".join(str(a) for a in sorted(missing))
             return Verdict(name=NEIGHBOURS, ok=False, detail=f"not up after {spent:.0f} s: {names}")
         sleep(ROUND_S)

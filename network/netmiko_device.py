@@ -7,6 +7,7 @@ How a device is reached is data: `lab/ssh_config` (address, proxy command) and `
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,6 +30,9 @@ from network.errors import (
     SaveFailed,
 )
 from network.platform import Platform, load_platform
+
+# paramiko reports a broken transport to its logger as well as to us; without a handler that is a traceback on stderr.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 CONNECT_S = 8.0  # a device on the management network answers in well under one
 READ_S = 30.0  # a full configuration of a large router over a slow link

@@ -132,6 +132,7 @@ def rollback_plan(work: Work, change_id: str) -> tuple[Plan, Goal]:
         raise NetworkError(f"change {opened['change_id']} is {state}: there is nothing to take back")
     paths = {e["device"]: work.data_dir / e["path"] for e in entries if e["event"] == "backed-up"}
     left = {e["device"]: e["expected"] for e in entries if e["event"] == "sending"}
+    told: set[str] = set()  # the goal is asked for twice: when planning and when carrying out
 
     def goal(name: str, text: str) -> Reading:
         platform = load_platform(work.province.devices[name].platform.value)
@@ -146,7 +147,10 @@ def rollback_plan(work: Work, change_id: str) -> tuple[Plan, Goal]:
             raise NotOnFile(
                 f"the backup of {name} is gone", where=paths[name], fix="plan against the inventory instead"
             )
-        target = backup.restorable(paths[name], name, running, platform)
+        target, lost = backup.restorable_without_secrets(paths[name], running, platform)
+        if lost and name not in told:
+            told.add(name)
+            work.say(f"{name}: not put back, as secrets are not kept (type by hand): {'; '.join(lost)}")
         return Reading(device=name, platform=platform, text=text, running=running, intended=target)
 
     found = survey(work.connect, opened["devices"], goal)

@@ -97,7 +97,7 @@ def _is_new(work: Work, fleet: Fleet, running: Mapping[str, Tree], sending: Mapp
         if backup.digest(tree, load_platform(sending[name]["platform"])) != sending[name]["expected"]:
             return False
     wanted = expected(work.province, running)
-    return wait_for(wanted, lambda: fleet.neighbours(running), within=work.settle).ok
+    return wait_for(wanted, lambda: fleet.neighbours(running), within=work.settle, hold=work.hold).ok
 
 
 def _outcome(opened: Entry, result: str) -> Outcome:

@@ -31,7 +31,8 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
             print(f"{one.device} is not as the inventory has it; to take it back:")
             platform = ctx.province.devices[one.device].platform.value
             print(*(f"  {line}" for line in indented_lines(one.change, platform)), sep="\n")
-        print(f"{len(drifted)} of {len(found)} routers differ")
+        if found:
+            print(f"{len(drifted)} of {len(found)} routers differ")
     if errors:
         return 2
     return 1 if drifted else 0

@@ -25,7 +25,7 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
         print(plan.as_json())
     elif plan.devices:
         print_plan(plan)
-    else:
+    elif survey.readings:
         print(f"nothing to change on {len(survey.readings)} routers")
     if survey.errors:
         return 2

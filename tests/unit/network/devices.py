@@ -110,7 +110,7 @@ class FileLab:
             self.fuse.step()  # the engine asks the time once before each journal line
             return START + timedelta(milliseconds=next(clock))
 
-        defaults: dict[str, object] = {"operator": "an.nguyen", "settle": timedelta(), "now": now}
+        defaults: dict[str, object] = {"operator": "an.nguyen", "settle": timedelta(), "hold": timedelta(), "now": now}
         return Work(province=self.province, data_dir=data_dir, connect=self.connect, **{**defaults, **more})  # type: ignore[arg-type]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from network import backup, journal
 from network.change import Outcome, Work, carry_out, carry_out_now
-from network.check import Verdict
+from network.check import Adjacency, Verdict, wait_for
 from network.diff import commands
 from network.errors import DeviceBusy, DeviceUnreachable, NetworkError, StalePlan
 from network.lock import locked
@@ -86,6 +86,24 @@ def test_a_failed_check_takes_everything_back(lab: FileLab, data_dir: Path) -> N
     assert all(means_day_0(lab, name) for name in routers(lab.province))
     last = journal.find(data_dir / "changes", outcome.change_id or "")[-1]
     assert (last["event"], last["result"]) == ("closed", "reverted")
+
+
+def test_a_neighbour_on_show_is_believed_only_after_its_dead_interval() -> None:
+    adjacency = frozenset([Adjacency(device="hh-ce1", neighbour="core1", interface="eth1")])
+    time_s = [0.0]
+
+    def sleep(seconds: float) -> None:
+        time_s[0] += seconds
+
+    def shown() -> frozenset[Adjacency]:
+        return adjacency if time_s[0] < 4 else frozenset()  # lost at 0 s, on show until 4 s
+
+    def verdict(hold_s: int) -> Verdict:
+        time_s[0] = 0.0
+        hold, within = timedelta(seconds=hold_s), timedelta(seconds=9)
+        return wait_for(adjacency, shown, within=within, hold=hold, sleep=sleep, clock=lambda: time_s[0])
+
+    assert verdict(hold_s=0).ok and not verdict(hold_s=5).ok
 
 
 def test_a_line_taken_and_forgotten_takes_everything_back(lab: FileLab, data_dir: Path) -> None:
@@ -260,6 +278,15 @@ def test_secrets_survive_a_change_that_is_taken_back(lab: FileLab, data_dir: Pat
     outcome = pushed(lab, data_dir, checks=[Says([False])])
     assert outcome.result == "reverted"
     assert "password opensesame" in lab.text("hh-ce1")
+
+
+def test_a_rollback_says_which_secret_it_does_not_put_back(lab: FileLab, data_dir: Path) -> None:
+    lab.type("hh-ce1", "password opensesame")
+    first = pushed(lab, data_dir)
+    said: list[str] = []
+    assert rollback(lab.work(data_dir, say=said.append), first.change_id or "").result == "confirmed"
+    assert said.count("hh-ce1: not put back, as secrets are not kept (type by hand): password <masked>") == 1
+    assert means_day_0(lab, "hh-ce1")
 
 
 def test_planning_twice_gives_the_same_file(lab: FileLab, data_dir: Path) -> None:
