@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -16,32 +19,64 @@ from compliance.model import Control, Run
 from compliance.report import write_reports
 from inventory.model import Province
 
+_LOCK = ".lock"
+
 
 def audit(
     province: Province, data_dir: Path, controls: Sequence[Control], say: Callable[[str], None] = lambda _: None
 ) -> Run:
-    """Probe everything `controls` asks for and write the evidence. Raises ComplianceError when it cannot be kept."""
-    started = datetime.now(UTC)
-    run_id = f"{started:%Y%m%dT%H%M%SZ}-{uuid4().hex[:6]}"
-    assets = assets_of({name: str(device.role) for name, device in province.devices.items()})
-    facts = declared(province)
-    observations = gather(Scene(province=province, data_dir=data_dir, run_id=run_id), controls, say)
-    run = Run(
-        run_id=run_id,
-        started=started,
-        finished=datetime.now(UTC),
-        province=province.title,
-        controls=tuple(controls),
-        observations=observations,
-        findings=assess(controls, observations, assets, facts),
-    )
+    """Probe everything `controls` asks for and write the evidence; waits for an audit that is running.
+
+    Raises ComplianceError when there is nothing to probe or the evidence cannot be kept; the latter is found
+    out before the first probe.
+    """
+    if not (data_dir / "lab" / "ssh_config").exists():
+        raise ComplianceError("nothing says how the machines are reached", where=data_dir / "lab", fix="canh lab up")
     folder = data_dir / "evidence"
-    try:
+    with _alone(folder, say):
+        started = datetime.now(UTC)
+        run_id = f"{started:%Y%m%dT%H%M%SZ}-{uuid4().hex[:6]}"
+        assets = assets_of({name: str(device.role) for name, device in province.devices.items()})
+        facts = declared(province)
+        observations = gather(Scene(province=province, data_dir=data_dir, run_id=run_id), controls, say)
+        run = Run(
+            run_id=run_id,
+            started=started,
+            finished=datetime.now(UTC),
+            province=province.title,
+            controls=tuple(controls),
+            observations=observations,
+            findings=assess(controls, observations, assets, facts),
+        )
         before = evidence.runs(folder)
-        evidence.write(folder, run, assets, facts, evidence.head_of(before[-1]) if before else evidence.GENESIS)
+        parent = evidence.head_of(before[-1]) if before else evidence.GENESIS
+        evidence.write(folder, run, assets, facts, parent)
         write_reports(folder / run_id, evidence.results(run))
-    except OSError as error:
-        raise ComplianceError(
-            f"the evidence cannot be written: {error.strerror}", where=folder, fix="free space or make it writable"
-        ) from error
     return run
+
+
+@contextmanager
+def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """The only audit of this folder: each run continues the chain of the one before it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o640)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for the audit that is running")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    finally:
+        os.close(handle)
+
+
+def _unwritable(folder: Path, error: OSError) -> ComplianceError:
+    return ComplianceError(
+        f"the evidence cannot be written: {error.strerror}", where=folder, fix="free space or make it writable"
+    )

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from compliance.assess import assess
@@ -38,17 +39,19 @@ class Verified:
 def write(folder: Path, run: Run, assets: Mapping[str, str], declared: Mapping[str, Facts], parent: str) -> str:
     """Write `run` below `folder`, complete or not at all. Returns the head of its chain."""
     part = folder / f".{run.run_id}.part"
-    part.mkdir(parents=True, mode=0o750)
-    head, lines = parent, []
-    for seq, (name, content, about) in enumerate(_files(run, assets, declared)):
-        path = part / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, content)
-        entry = {"seq": seq, "file": name, "sha256": _sha256(content), "parent": head, **about}
-        head = entry["hash"] = _hash(entry)
-        lines.append(json.dumps(entry, sort_keys=True, ensure_ascii=False))
-    _write(part / CHAIN, ("\n".join(lines) + "\n").encode())
-    part.rename(folder / run.run_id)
+    try:
+        part.mkdir(parents=True)
+        head, lines = parent, []
+        for seq, (name, content, about) in enumerate(_files(run, assets, declared)):
+            _write(part / name, content)
+            entry = {"seq": seq, "file": name, "sha256": _sha256(content), "parent": head, **about}
+            head = entry["hash"] = _hash(entry)
+            lines.append(json.dumps(entry, sort_keys=True, ensure_ascii=False))
+        _write(part / CHAIN, ("\n".join(lines) + "\n").encode())
+        readable_by_group(part)
+        part.rename(folder / run.run_id)
+    finally:
+        rmtree(part, ignore_errors=True)
     _sync(folder)
     return head
 
@@ -241,7 +244,14 @@ def _hash(entry: Mapping[str, Any]) -> str:
     return _sha256(json.dumps(entry, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
 
 
+def readable_by_group(folder: Path) -> None:
+    """The console runs as another user of the folder's group; whatever the umask here, it may read and no one write."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o2750 if path.is_dir() else 0o640)
+
+
 def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         file.write(content)
         file.flush()

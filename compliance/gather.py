@@ -50,9 +50,11 @@ def gather(scene: Scene, controls: Sequence[Control], say: Callable[[str], None]
             taken.extend(observations)
             failed = sum(bool(o.error) for o in observations)
             say(f"{observations[0].asset}: {len(observations)} collectors" + (f", {failed} failed" if failed else ""))
-    for name in sorted({n for c in controls for n in c.collectors if hasattr(collectors()[n], "observe")}):
-        say(f"platform: {name}")
-        taken.extend(_observed(scene, name))
+        # After the machines: `arrival` looks for what `canary` wrote on them.
+        platform = sorted({n for c in controls for n in c.collectors if hasattr(collectors()[n], "observe")})
+        for name, observations in zip(platform, pool.map(lambda n: _observed(scene, n), platform), strict=True):
+            taken.extend(observations)
+            say(f"platform: {name}" + (", failed" if observations[0].error else ""))
     return tuple(taken)
 
 

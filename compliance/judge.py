@@ -72,7 +72,11 @@ def _holds(test: Callable[[object, object], bool]) -> Callable[[object, object],
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float | str) else float("nan")  # a nan compares false: not satisfied
+    """What is no number becomes nan, which compares false with everything: not satisfied."""
+    try:
+        return float(value) if isinstance(value, int | float | str) else float("nan")
+    except ValueError:
+        return float("nan")
 
 
 def _list(value: object) -> list[object]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from compliance.evidence import readable_by_group
+
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -17,6 +19,7 @@ def write_reports(folder: Path, results: Mapping[str, Any]) -> tuple[Path, Path]
     as_json, as_html = folder / "report.json", folder / "report.html"
     as_json.write_text(json.dumps(results, ensure_ascii=False, indent=1))
     as_html.write_text(html(results, verified=_head(folder)))
+    readable_by_group(folder)
     return as_json, as_html
 
 

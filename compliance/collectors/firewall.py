@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from compliance.model import Facts
 
 COMMAND = "nft -j list ruleset"
+_NO_CONDITION = {"accept", "counter", "limit", "log"}
 
 
 def facts(output: str) -> Facts:
-    """`firewall.policies`: {"input": "drop", ...} of inet base chains; `firewall.logs`: whether refusals are logged."""
+    """`firewall.input` and `firewall.forward`: what befalls what no rule names; `firewall.logs`: some rule logs and
+    drops; `firewall.accept_all`: how many rules accept whatever the packet is.
+    """
     entries = json.loads(output)["nftables"]
     chains = [entry["chain"] for entry in entries if "chain" in entry and "hook" in entry["chain"]]
     rules = [entry["rule"] for entry in entries if "rule" in entry]
@@ -18,7 +22,11 @@ def facts(output: str) -> Facts:
     return {
         "firewall.input": policies.get("input", "none"),
         "firewall.forward": policies.get("forward", "none"),
-        "firewall.logs": any("log" in statement for rule in rules for statement in rule["expr"]),
-        # A rule that only accepts, whatever the packet is: the filter is open.
-        "firewall.accept_all": sum(rule["expr"] == [{"accept": None}] for rule in rules),
+        "firewall.logs": any({"log", "drop"} <= _words(rule) for rule in rules),
+        "firewall.accept_all": sum("accept" in _words(rule) and not _words(rule) - _NO_CONDITION for rule in rules),
     }
+
+
+def _words(rule: dict[str, Any]) -> set[str]:
+    """What the statements of a rule are: {"match", "log", "accept"}."""
+    return {word for statement in rule["expr"] for word in statement}

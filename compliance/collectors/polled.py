@@ -14,22 +14,32 @@ if TYPE_CHECKING:
     from compliance.gather import Scene
 
 # A device that is polled but does not answer leaves events of failure; they are no measurement.
-ANSWERS = "event.dataset:snmp.* AND NOT event.outcome:failure"
+ANSWERS, FAILURES = "event.dataset:snmp.system", "event.dataset:snmp.failure"
 
 
 def observe(scene: Scene) -> Mapping[str, str]:
-    """Seconds since the last measurement of each device, within the last day."""
+    """Of each device, within the last day: seconds since it last answered, and since it last failed to."""
     now = datetime.now(UTC)
     store = Store(scene.data_dir)
-    last: dict[str, datetime] = {}
-    for field in ("host.name", "observer.name"):
-        for group in store.aggregate(field, ANSWERS, now - timedelta(days=1), limit=20_000):
-            last[group.value] = max(group.last_received, last.get(group.value, group.last_received))
-    ages = {name: round((now - at).total_seconds()) for name, at in last.items()}
-    return {name: json.dumps({"age_s": ages.get(name)}) for name in scene.province.devices}
+    ages = {query: _ages(store, query, now) for query in (ANSWERS, FAILURES)}
+    return {
+        name: json.dumps({"age_s": ages[ANSWERS].get(name), "failed_s": ages[FAILURES].get(name)})
+        for name in scene.province.devices
+    }
+
+
+def _ages(store: Store, query: str, now: datetime) -> dict[str, float]:
+    groups = store.aggregate("canh.device", query, now - timedelta(days=1), limit=20_000)
+    return {group.value: round((now - group.last_received).total_seconds(), 1) for group in groups}
 
 
 def facts(output: str) -> Facts:
-    """`polled.age_s`; nothing when the device never answered."""
-    age = json.loads(output)["age_s"]
-    return {} if age is None else {"polled.age_s": age}
+    """`polled.age_s` since the last answer, `polled.answers`: whether the newest attempt was answered.
+
+    No `polled.age_s` when the device never answered.
+    """
+    seen = json.loads(output)
+    age, failed = seen["age_s"], seen["failed_s"]
+    if age is None:
+        return {"polled.answers": False}
+    return {"polled.age_s": age, "polled.answers": failed is None or age < failed}

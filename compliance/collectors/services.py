@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from compliance.model import Facts
 
+# A template ("getty@") is no service of its own, so it has no state.
 COMMAND = """
 for unit in $(systemctl list-unit-files --type=service --state=enabled --no-legend --plain | cut -d' ' -f1); do
+  case $unit in *@.service) continue ;; esac
   printf '%s enabled %s\\n' "${unit%.service}" "$(systemctl is-active "$unit")"
 done
 """

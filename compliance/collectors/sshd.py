@@ -17,6 +17,6 @@ def facts(output: str) -> Facts:
     if "sshd.permitrootlogin" not in found:
         raise ValueError("this is not what sshd -T prints")
     interval, count = int(str(found["sshd.clientaliveinterval"])), int(str(found["sshd.clientalivecountmax"]))
-    # An interval of 0 never closes anything: as a number of seconds that is without end.
-    found["sshd.idle_s"] = interval * count if interval and count else float("inf")
+    # An interval or a count of 0 never closes anything; that is no number, so it is within no limit.
+    found["sshd.idle_s"] = interval * count if interval and count else "without end"
     return found

@@ -6,11 +6,13 @@ import re
 
 from compliance.model import Facts
 
+# A handshake that failed ends in "New, (NONE)"; one that succeeded names a version. Security level 0 lets this
+# side offer what the other should refuse.
 COMMAND = """
 for port in $(ss -Hlnt | awk '{n=split($4,a,":"); print a[n]}' | sort -un | grep -xE '443|8443'); do
   for version in tls1 tls1_1 tls1_2 tls1_3; do
     if openssl s_client -connect "127.0.0.1:$port" -"$version" -cipher 'DEFAULT:@SECLEVEL=0' </dev/null 2>/dev/null |
-        grep -q '^ *Protocol *:\\|^New, TLSv'; then
+        grep -q '^New, [A-Z]'; then
       echo "$port speaks $version"
     fi
   done
