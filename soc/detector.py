@@ -36,6 +36,8 @@ BATCH = 500  # records; small enough that a match is delivered within a fraction
 WARM = 2000  # records that are parsed again after a start, for what parsers remember
 _BEHIND = timedelta(milliseconds=500)  # from stamping a message to its being readable
 _COMMIT_S = 1.0  # grown alerts and state are written this often, new alerts at once
+_GROWN_AT_LEAST_S = 10.0
+_RETRY_S = 1.0
 _SLEEP_S = 0.05
 
 
@@ -91,7 +93,7 @@ class Detector:
         self._stats = Stats(data_dir / "stats" / "detect.json", self.outbox.counters(), rules)
         self._committed_at = 0.0
         self._unsaved = False
-        self._deliver_after = 0.0
+        self._grown_after = self._new_after = 0.0  # when grown, and when new alerts are handed over next
         self._stopped = False
 
     def close(self) -> None:
@@ -109,7 +111,7 @@ class Detector:
             if not self.step():
                 time.sleep(_SLEEP_S)
         self.commit()
-        self._deliver()
+        self._deliver(everything=True)
         self._stats.save(self.detection, self._lag(), force=True)
 
     def step(self) -> int:
@@ -126,7 +128,7 @@ class Detector:
         else:
             waiting = len(self.detection.pending.held)
             self.detection.advance(microseconds(now - _BEHIND), now)
-            self._unsaved |= len(self.detection.pending.held) != waiting
+            self._unsaved |= len(self.detection.pending.held) != waiting or self.detection.episodes.is_changed
         is_due = time.monotonic() - self._committed_at >= _COMMIT_S
         if self.detection.episodes.raised != raised or (self._unsaved and is_due):
             self.commit()
@@ -139,7 +141,7 @@ class Detector:
         warm = self._past[0].positions if self._past else self._positions
         self.outbox.commit(self.detection, self._positions, warm, self._stats.totals(self.detection))
         self._committed_at, self._unsaved = time.monotonic(), False
-        self._deliver_after = min(self._deliver_after, self._committed_at)
+        self._new_after = min(self._new_after, self._committed_at)
         for reader in self._readers.values():
             with suppress(OSError):  # the spool then keeps more than it needs to, no more
                 reader.commit(READER, self._positions.get(str(reader.id), 0))
@@ -177,19 +179,28 @@ class Detector:
             batches.append(Batch(str(reader.id), *reader.read(self._positions.get(str(reader.id), 0), BATCH)))
         return _in_order(batches)
 
-    def _deliver(self) -> None:
-        """Hand over what the outbox holds. A case store that is busy or gone is asked again later."""
-        if time.monotonic() < self._deliver_after:
+    def _deliver(self, *, everything: bool = False) -> None:
+        """Hand over what the outbox holds: new alerts at once, grown ones now and then.
+
+        A case store that is busy or gone is asked again a second later.
+        """
+        began = time.monotonic()
+        is_due = everything or began >= self._grown_after
+        if not is_due and began < self._new_after:
             return
-        self._deliver_after = time.monotonic() + _COMMIT_S
-        while alerts := self.outbox.undelivered():
+        while alerts := self.outbox.undelivered(only_new=not is_due):
             try:
                 self._cases.deliver(alerts)
             except Exception as error:  # detection goes on whatever the case store suffers
                 self._stats.trouble(f"alerts wait: the case store refused them: {error}")
+                self._grown_after = self._new_after = time.monotonic() + _RETRY_S
                 return
             self.outbox.delivered(alert.id for alert in alerts)
             self._stats.trouble("")
+        if is_due:  # rewriting the copies of a storm may take no more than a tenth of the time
+            spent = time.monotonic() - began
+            self._grown_after = time.monotonic() + min(max(_COMMIT_S, 9 * spent), _GROWN_AT_LEAST_S)
+        self._new_after = float("inf")
 
     def _lag(self) -> int:
         """Octets of spool not taken yet."""

@@ -59,6 +59,7 @@ class EpisodeChanges:
     """What to write down since the last time."""
 
     changed: dict[str, Episode] = field(default_factory=dict)  # by alert id
+    begun: set[str] = field(default_factory=set)  # alert ids
     copies: list[tuple[str, int, str, bytes]] = field(default_factory=list)  # alert id, @timestamp, event id, event
     ended: set[str] = field(default_factory=set)  # alert ids
 
@@ -151,6 +152,11 @@ class Episodes:
         for episode in over:
             self._end(episode)
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether there is anything to write down."""
+        return bool(self._changes.changed or self._changes.ended)
+
     def changes(self) -> EpisodeChanges:
         """What changed since the last call."""
         changes, self._changes = self._changes, EpisodeChanges()
@@ -180,6 +186,7 @@ class Episodes:
             self._end(next(iter(self._open.values())))
             self.counts["episodes_evicted"] += 1
         self._open[episode.rule_id, episode.key] = episode
+        self._changes.begun.add(episode.alert_id)
         self.raised += not episode.is_silent
         return episode
 

@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS episode (
     alert_id TEXT PRIMARY KEY, rule TEXT, is_open INTEGER, touched_us INTEGER, body TEXT);
 CREATE TABLE IF NOT EXISTS evidence (
     alert_id TEXT, at_us INTEGER, id TEXT, event BLOB, PRIMARY KEY (alert_id, at_us, id));
-CREATE TABLE IF NOT EXISTS outbox (alert_id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox (alert_id TEXT PRIMARY KEY, is_new INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -172,8 +172,8 @@ class Outbox:
         for episode in episodes.changed.values():
             row = (episode.alert_id, episode.rule_id, True, episode.touched_us, json.dumps(asdict(episode)))
             run("INSERT OR REPLACE INTO episode VALUES (?, ?, ?, ?, ?)", row)
-        loud = [(e.alert_id,) for e in episodes.changed.values() if not e.is_silent]
-        many("INSERT OR IGNORE INTO outbox VALUES (?)", loud)
+        loud = [(e.alert_id, e.alert_id in episodes.begun) for e in episodes.changed.values() if not e.is_silent]
+        many("INSERT OR IGNORE INTO outbox VALUES (?, ?)", loud)
         many("UPDATE episode SET is_open = 0 WHERE alert_id = ?", [(alert,) for alert in episodes.ended])
         if episodes.ended:
             self._forget_ended()
@@ -192,11 +192,12 @@ class Outbox:
 
     # ---- alerts on their way out
 
-    def undelivered(self, limit: int = 200) -> list[Alert]:
-        """Alerts that are new or have grown since they were delivered."""
+    def undelivered(self, *, only_new: bool = False, limit: int = 100) -> list[Alert]:
+        """Alerts that are new or have grown since they were delivered; new ones first."""
         rows = self._db.execute(
-            "SELECT e.body FROM outbox JOIN episode e USING (alert_id) ORDER BY e.touched_us, alert_id LIMIT ?",
-            (limit,),
+            "SELECT e.body FROM outbox JOIN episode e USING (alert_id) WHERE is_new >= ?"
+            " ORDER BY is_new DESC, e.touched_us, alert_id LIMIT ?",
+            (only_new, limit),
         ).fetchall()
         return [self._alert(_episode(body)) for (body,) in rows]
 

@@ -177,7 +177,7 @@ def run_with(data_dir: Path, seed: int, crashes: list[int]) -> Remembered:
             cases.broken = False
             detector.detection.flush(START)
             detector.commit()
-            detector._deliver()
+            detector._deliver(everything=True)
         detector.close()
     return cases
 

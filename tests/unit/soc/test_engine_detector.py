@@ -1,0 +1,186 @@
+"""The detector on real spools: live, several at once, with a case store that fails, with rules that change."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitoring.pipeline import Pipeline
+from monitoring.spool import Received, Spool
+from soc.detector import DetectError, Detector
+from soc.errors import DatabaseError
+from soc.sigma import RuleSet, encode
+from tests.unit.soc.engine_support import Remembered, lab, own_rules, rules_of
+
+LOUD = """
+    title: Refused
+    id: 00000000-0000-4000-8000-000000000001
+    name: refused
+    logsource: {category: authentication}
+    detection:
+        selection: {event.action: login, event.outcome: failure}
+        condition: selection
+    level: low
+"""
+COUNTED = """
+    title: Guessing
+    id: 00000000-0000-4000-8000-000000000002
+    correlation:
+        type: event_count
+        rules: [refused]
+        group-by: [source.ip]
+        timespan: 1m
+        generate: true
+        condition: {gte: 3}
+    level: high
+"""
+
+
+def failed_line(when: datetime, address: str = "10.250.65.10") -> Received:
+    raw = f"<38>1 {when.isoformat()} dc-app1 sshd 811 - - Failed password for thanh from {address} port 4000 ssh2"
+    return Received(raw.encode(), round(when.timestamp() * 1e6), "syslog-tcp", "10.250.64.10", 514)
+
+
+def detector_of(data_dir: Path, cases: Remembered, rules: RuleSet | None = None, lateness: float = 0.2) -> Detector:
+    return Detector(
+        rules=rules or own_rules(),
+        event_of=Pipeline(lab(), data_dir).event_of,
+        data_dir=data_dir,
+        cases=cases,
+        lateness=timedelta(seconds=lateness),
+    )
+
+
+def drain(detector: Detector, seconds: float = 0.0) -> None:
+    until = time.monotonic() + seconds
+    while detector.step() or time.monotonic() < until:
+        pass
+
+
+def finish(detector: Detector) -> None:
+    """As `run` does when it is stopped."""
+    drain(detector)
+    detector.commit()
+    detector._deliver(everything=True)
+
+
+def test_a_match_is_an_alert_within_a_second_and_a_correlation_after_its_lateness(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool/collect")
+    cases = Remembered()
+    detector = detector_of(tmp_path, cases, rules_of(tmp_path / "rules", LOUD, COUNTED))
+    began = time.monotonic()
+    seen: dict[str, float] = {}
+    spool.append([failed_line(datetime.now(UTC)) for _ in range(3)])
+    while len(seen) < 2 and time.monotonic() - began < 20:
+        detector.step()
+        for alert in cases.alerts.values():
+            seen.setdefault(alert.title, time.monotonic() - began)
+        time.sleep(0.01)
+    assert seen["Refused"] < seen["Guessing"]
+    assert seen["Refused"] < 2  # a second, and as much for a busy machine
+    detector.close()
+
+
+def test_an_alert_keeps_its_events_and_names_device_site_and_group(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool/collect")
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    spool.append([failed_line(start + timedelta(seconds=n)) for n in range(8)])
+    cases = Remembered()
+    detector = detector_of(tmp_path, cases)
+    finish(detector)
+    (alert,) = cases.alerts.values()
+    assert (alert.title, alert.device, alert.site) == ("Many failed logins from one address", "dc-app1", "dc")
+    assert alert.group == (("source.ip", "10.250.65.10"),)
+    assert (alert.count, len(alert.events)) == (8, 8)
+    assert b"Failed password for thanh" in encode(alert.events[0])
+    assert {f.pattern for f in alert.matches} >= {"gte 5 in 60 s"}
+    detector.close()
+
+
+def test_two_spools_are_one_stream(tmp_path: Path) -> None:
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    for name, odd in (("a", 0), ("b", 1)):
+        lines = [failed_line(start + timedelta(seconds=n)) for n in range(odd, 8, 2)]
+        Spool(tmp_path / "spool" / name).append(lines)
+    cases = Remembered()
+    detector = detector_of(tmp_path, cases)
+    finish(detector)
+    (alert,) = cases.alerts.values()
+    assert alert.count == 8
+    detector.close()
+
+
+def test_alerts_wait_for_a_case_store_that_fails(tmp_path: Path) -> None:
+    Spool(tmp_path / "spool/collect").append([failed_line(datetime.now(UTC) - timedelta(minutes=5))])
+    cases = Remembered()
+    cases.broken = True
+    detector = detector_of(tmp_path, cases, rules_of(tmp_path / "rules", LOUD))
+    drain(detector)
+    assert not cases.alerts
+    detector._stats.save(detector.detection, 0, force=True)
+    assert "no space left" in json.loads((tmp_path / "stats/detect.json").read_text())["trouble"]
+    detector.close()
+    cases.broken = False
+    again = detector_of(tmp_path, cases, rules_of(tmp_path / "rules", LOUD))
+    drain(again)
+    assert [alert.count for alert in cases.alerts.values()] == [1]
+    again.close()
+
+
+def test_only_one_detector_works_on_a_data_directory(tmp_path: Path) -> None:
+    first = detector_of(tmp_path, Remembered())
+    with pytest.raises(DetectError, match="another detector"):
+        detector_of(tmp_path, Remembered())
+    first.close()
+    detector_of(tmp_path, Remembered()).close()
+
+
+def test_a_state_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    (tmp_path / "detect.db").mkdir()
+    with pytest.raises(DatabaseError, match="cannot be opened") as told:
+        detector_of(tmp_path, Remembered())
+    assert "fix:" in str(told.value)
+
+
+def test_a_changed_rule_counts_from_nothing_and_the_others_keep_their_state(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool/collect")
+    start = datetime.now(UTC) - timedelta(seconds=40)
+    spool.append([failed_line(start + timedelta(seconds=n)) for n in range(2)])
+    cases = Remembered()
+    other = COUNTED.replace("0002", "0003").replace("Guessing", "Guessing still")
+    detector = detector_of(tmp_path, cases, rules_of(tmp_path / "rules", LOUD, COUNTED, other))
+    drain(detector, 0.5)
+    detector.commit()
+    detector.close()
+    changed = rules_of(tmp_path / "rules", LOUD, COUNTED.replace("timespan: 1m", "timespan: 2m"), other)
+    again = detector_of(tmp_path, cases, changed)
+    assert again.dropped_state == {"00000000-0000-4000-8000-000000000002"}
+    spool.append([failed_line(datetime.now(UTC))])
+    drain(again, 1.5)
+    titles = {alert.title for alert in cases.alerts.values()}
+    assert "Guessing still" in titles
+    assert "Guessing" not in titles
+    with sqlite3.connect(tmp_path / "detect.db") as db:
+        recorded = json.loads(db.execute("SELECT value FROM meta WHERE key = 'rules'").fetchone()[0])
+    assert recorded["digest"] == changed.digest
+    assert recorded["from"]
+    again.close()
+
+
+def test_what_is_delivered_and_ended_leaves_no_copy_behind(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool/collect")
+    now = datetime.now(UTC)
+    spool.append([failed_line(now - timedelta(hours=2)), failed_line(now - timedelta(hours=1), "10.250.65.11")])
+    cases = Remembered()
+    detector = detector_of(tmp_path, cases, rules_of(tmp_path / "rules", LOUD))
+    finish(detector)
+    with sqlite3.connect(tmp_path / "detect.db") as db:
+        rows = [db.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in ("outbox", "episode", "evidence")]
+    assert rows == [0, 0, 0]
+    assert len(cases.alerts) == 2
+    detector.close()
