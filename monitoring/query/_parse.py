@@ -36,6 +36,9 @@ def parse(query: str) -> Node:
         tree = luqum_parse(query)
     except (faults.ParseError, faults.InconsistentQueryException) as error:
         raise _syntax_error(query, str(error)) from error
+    except (ArithmeticError, ValueError, TypeError, AttributeError) as error:  # luqum on "a~." and the like
+        at = max(query.find("~"), query.find("^"), 0)
+        raise _at(query, at, "this part cannot be read", "put special characters in quotes") from error
     except RecursionError as error:
         raise _at(query, 0, "the query is nested too deeply", "use fewer parentheses") from error
     return _Reader(query).node(tree, "", 0)

@@ -34,7 +34,15 @@ _ARROW = {
     "boolean": pa.bool_(),
     "date": pa.timestamp("us"),
 }
-_PYTHON = {"long": int, "boolean": bool, "float": (int, float)}
+_PYTHON: dict[str, type] = {
+    "keyword": str,
+    "text": str,
+    "ip": str,
+    "date": str,
+    "long": int,
+    "float": float,
+    "boolean": bool,
+}
 _MOST = 2**63 - 1
 
 
@@ -73,28 +81,25 @@ def octets_of(address: str) -> bytes | None:
 
 
 def table_of(events: Sequence[Event]) -> pa.Table:
-    """The rows of some events, in their order."""
+    """The rows of some events, in their order. A value its column cannot hold stands in `rest` as it is."""
     size = len(events)
     cells: dict[str, list[Any]] = {}
     rest: list[str | None] = [None] * size
-    checks = _checks()
+    types, fits = _types(), _fits
     for row, event in enumerate(events):
-        more: dict[str, Value] | None = None
+        more: dict[str, Value] = {}
         for name, value in event.fields.items():
-            check = checks.get(name)
-            if check is None or not check(value):
-                if more is None:
-                    more = {}
+            wanted = types.get(name)
+            if wanted is not type(value) or (wanted is not str and not fits(value)):
                 more[name] = value
                 continue
             column = cells.get(name)
             if column is None:
                 column = cells[name] = [None] * size
             column[row] = value
-        if more is not None:
-            more.pop("event.id", None)
-            if more:
-                rest[row] = _json(more)
+        more.pop("event.id", None)
+        if more:
+            rest[row] = _encode(more)
     return _table(events, cells, rest)
 
 
@@ -132,22 +137,20 @@ def id_octets(text: str) -> bytes:
 _HIDDEN = frozenset({ID, LENGTH, REST})
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 @cache
-def _checks() -> dict[str, Any]:
-    """For each column, whether a value may stand in it; what may not goes to `rest` as it is."""
-    return {field.name: _check(field) for field in ecs.columns()}
+def _types() -> dict[str, type]:
+    """For each column the type of value it holds."""
+    return {field.name: tuple if field.is_list else _PYTHON[field.kind] for field in ecs.columns()}
 
 
-def _check(field: ecs.FieldType) -> Any:
-    if field.is_list:
-        return lambda value: type(value) is tuple and all(type(item) is str for item in value)
-    if field.kind == "long":
-        return lambda value: type(value) is int and -_MOST <= value <= _MOST
-    if field.kind == "boolean":
-        return lambda value: type(value) is bool
-    if field.kind == "date":
-        return lambda value: type(value) is str and len(value) == 27 and value[26] == "Z"
-    return lambda value: type(value) is str
+def _fits(value: Value) -> bool:
+    """Whether a number is small enough and a list is one of words; everything else fits."""
+    if type(value) is int:
+        return -_MOST <= value <= _MOST
+    return type(value) is not tuple or all(type(item) is str for item in value)
 
 
 def _table(events: Sequence[Event], cells: dict[str, list[Any]], rest: list[str | None]) -> pa.Table:
@@ -169,7 +172,7 @@ def _table(events: Sequence[Event], cells: dict[str, list[Any]], rest: list[str 
         elif name not in cells:
             arrays.append(pa.nulls(size, field.type))
         elif pa.types.is_timestamp(field.type):
-            arrays.append(pa.array(cells[name], pa.string()).cast(pa.timestamp("us", "UTC")).cast(field.type))
+            arrays.append(_times(cells[name]).cast(field.type))
         elif field.type == pa.string():
             arrays.append(_strings(cells[name]))
         else:
@@ -189,12 +192,22 @@ def _take_messages(cells: dict[str, list[Any]], size: int) -> list[int | None]:
     return lengths
 
 
+def _times(written: list[str | None]) -> pa.Array:
+    try:
+        return pa.array(written, pa.string()).cast(pa.timestamp("us", "UTC"))
+    except pa.ArrowInvalid:  # none of the pipeline's; 1970 is better than no event
+        return pa.array([_moment(text) for text in written], pa.timestamp("us", "UTC"))
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def _strings(values: Iterable[str | None]) -> pa.Array:
     try:
         return pa.array(values, pa.string())
     except UnicodeEncodeError:  # half a surrogate pair, out of someone's JSON
         return pa.array([v and v.encode("utf-8", "backslashreplace").decode() for v in values], pa.string())
-
-
-def _json(fields: dict[str, Value]) -> str:
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), sort_keys=True)

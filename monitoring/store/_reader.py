@@ -28,6 +28,7 @@ BEGINNING, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=U
 _TIME = _duck.quoted(_columns.TIME)
 _INGESTED = _duck.quoted(_columns.INGESTED)
 T = TypeVar("T")
+_Key = tuple[datetime, bytes]  # of a row: its time, naive UTC, and its id; newest first is greatest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,7 @@ class Store:
 
     def _search(self, asked: _Asked, limit: int | None, fields: tuple[str, ...]) -> Iterator[Event]:
         left = limit
-        after: tuple[datetime, bytes] | None = None
+        after: _Key | None = None
         while left is None or left > 0:
             size = PAGE if left is None else min(left, PAGE)
             page = self._page(asked, size, after)
@@ -151,38 +152,53 @@ class Store:
                 yield _only(_columns.event_of(row), fields)
             if len(page) < size:
                 return
-            after = (page[-1][_columns.TIME], page[-1][_columns.ID])
+            after = _key_of(page[-1])
             left = None if left is None else left - size
 
-    def _page(self, asked: _Asked, size: int, after: tuple[datetime, bytes] | None) -> list[dict[str, Any]]:
-        """The next rows before `after`, newest first: hour by hour, until no older hour can hold a newer one."""
+    def _page(self, asked: _Asked, size: int, after: _Key | None) -> list[dict[str, Any]]:
+        """The next rows before `after`, newest first: first which they are, then all of their columns."""
 
         def read(manifest: Manifest) -> list[dict[str, Any]]:
-            rows: list[dict[str, Any]] = []
-            groups = _groups(asked.segments(manifest, after))
-            for group in groups:
-                if len(rows) >= size and _us(rows[size - 1][_columns.TIME]) > max(s.max_us for s in group):
-                    continue
-                rows += self._select(asked, group, size, after)
-                rows.sort(key=lambda row: (row[_columns.TIME], row[_columns.ID]), reverse=True)
-                del rows[size:]
-            return rows
+            segments = asked.segments(manifest, after)
+            keys = self._keys(asked, segments, size, after)
+            return self._full(segments, keys) if keys else []
 
         return self._retried(read)
 
-    def _select(
-        self, asked: _Asked, segments: Sequence[Segment], size: int, after: tuple[datetime, bytes] | None
-    ) -> list[dict[str, Any]]:
+    def _keys(self, asked: _Asked, segments: list[Segment], size: int, after: _Key | None) -> list[_Key]:
+        """Time and id of the newest rows: hour by hour, until no older hour can hold a newer one."""
+        keys: list[_Key] = []
         where, values = asked.where, [asked.start, asked.end, *asked.values]
         if after is not None:
             where += f" AND ({_TIME} < ? OR ({_TIME} = ? AND {_columns.ID} < ?::BLOB))"
             values += [after[0], after[0], after[1]]
         database = self._connection()
+        for group in _groups(segments):
+            if len(keys) >= size and _us(keys[-1][0]) > max(s.max_us for s in group):
+                continue
+            source = _duck.source(database, self._folder, group)
+            sql = f"SELECT {_TIME}, {_columns.ID} FROM {source} WHERE {where} ORDER BY ALL DESC LIMIT {size}"  # noqa: S608
+            keys += database.execute(sql, values).fetchall()
+            keys.sort(reverse=True)
+            del keys[size:]
+        return keys
+
+    def _full(self, segments: list[Segment], keys: list[_Key]) -> list[dict[str, Any]]:
+        """The rows of some keys, in their order."""
+        first, last = keys[-1][0], keys[0][0]
+        holding = [s for s in segments if s.min_us <= _us(last) and s.max_us >= _us(first)]
         names = [field.name for field in _columns.schema() if not field.name.endswith("#n")]
-        chosen = ", ".join(map(_duck.quoted, names))
-        source = _duck.source(database, self._folder, segments)
-        sql = f"SELECT {chosen} FROM {source} WHERE {where} ORDER BY {_TIME} DESC, {_columns.ID} DESC LIMIT {size}"  # noqa: S608
-        return [dict(zip(names, row, strict=True)) for row in database.execute(sql, values).fetchall()]
+        database = self._connection()
+        source = _duck.source(database, self._folder, holding)
+        marks = ", ".join(["?::BLOB"] * len(keys))
+        sql = (
+            f"SELECT {', '.join(map(_duck.quoted, names))} FROM {source} "  # noqa: S608 - names of ours
+            f"WHERE {_TIME} >= ? AND {_TIME} <= ? AND {_columns.ID} IN ({marks})"
+        )
+        found = database.execute(sql, [first, last, *(key[1] for key in keys)]).fetchall()
+        rows = [dict(zip(names, row, strict=True)) for row in found]
+        rows.sort(key=_key_of, reverse=True)
+        return rows
 
     def _rows(self, asked: _Asked, sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
         """The rows of a statement over all segments that matter; {source} and {where} are filled in."""
@@ -235,10 +251,14 @@ class _Asked:
         where, values = _sql.condition(node, now=datetime.now(UTC))
         return cls(where, values, start or BEGINNING, end or END)
 
-    def segments(self, manifest: Manifest, after: tuple[datetime, bytes] | None) -> list[Segment]:
+    def segments(self, manifest: Manifest, after: _Key | None) -> list[Segment]:
         """Those whose times overlap the span."""
         least, greatest = _us(self.start), _us(self.end if after is None else min(after[0], self.end))
         return [s for s in manifest.segments if s.max_us >= least and s.min_us <= greatest]
+
+
+def _key_of(row: dict[str, Any]) -> _Key:
+    return row[_columns.TIME], row[_columns.ID]
 
 
 def _groups(segments: list[Segment]) -> list[list[Segment]]:
