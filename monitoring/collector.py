@@ -24,8 +24,9 @@ from monitoring.receivers import Counters, Intake, Listen, SyslogTcp, SyslogUdp,
 from monitoring.snmp.notification import Notifications
 from monitoring.snmp.poller import Poller, targets_of
 from monitoring.snmp.traps import TrapReceiver
-from monitoring.snmp.usm import Account, accounts_of, engine_of
+from monitoring.snmp.usm import Account, Engine, accounts_of, engine_of
 from monitoring.spool import Spool
+from monitoring.spool._writer import failure
 
 SPOOL = "collector"  # below <data>/spool/
 EVERY = "0.0.0.0"  # noqa: S104  a collector listens on every address unless told otherwise
@@ -73,7 +74,7 @@ class Collector:
                 self._bind(intake, accounts)
                 intake.start()
                 await self._start(spool, intake, accounts, worker_command)
-                await stop.wait()
+                await self._until(stop, intake)
             finally:
                 await self._stop(spool, intake)
         finally:
@@ -98,11 +99,17 @@ class Collector:
         for listen in settings.syslog_udp:
             self._udp.append(SyslogUdp(listen, intake, limit=limit, receive_buffer=buffer))
         if settings.traps:
-            notifications = Notifications(accounts, engine_of(self.data_dir, time.monotonic()))
+            notifications = Notifications(accounts, self._engine())
             for listen in settings.traps:
                 self._udp.append(TrapReceiver(listen, intake, notifications, receive_buffer=buffer))
         for listen in settings.syslog_tcp:
             self._tcp.append(SyslogTcp(listen, intake, limit=limit))
+
+    def _engine(self) -> Engine:
+        try:
+            return engine_of(self.data_dir, time.monotonic())
+        except OSError as error:
+            raise failure(error, self.data_dir / "stats") from error
 
     async def _start(
         self, spool: Spool, intake: Intake, accounts: tuple[Account, ...], worker_command: Sequence[str]
@@ -120,6 +127,18 @@ class Collector:
             poller = Poller(targets_of(self.province), users[0], intake, period_s=self.settings.poll_period_s)
             log.info("polling %d devices every %.0f s", len(poller.targets), self.settings.poll_period_s)
             self._polling.append(asyncio.create_task(poller.run()))
+
+    async def _until(self, stop: asyncio.Event, intake: Intake) -> None:
+        """Wait for `stop`. A part that fails ends the process loudly, so that its supervisor starts it anew."""
+        stopping = asyncio.create_task(stop.wait())
+        parts = {stopping, *self._tasks, *self._polling, *intake.tasks}
+        try:
+            while not stop.is_set():
+                done, parts = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+                for part in done:
+                    part.result()
+        finally:
+            stopping.cancel()
 
     async def _stop(self, spool: Spool, intake: Intake) -> None:
         """First the receivers, then what they brought is committed, last the worker drains."""

@@ -61,6 +61,11 @@ class Intake:
         self._thread.shutdown()
 
     @property
+    def tasks(self) -> tuple[asyncio.Task[None], ...]:
+        """What runs for it, for its owner to watch."""
+        return () if self._task is None else (self._task,)
+
+    @property
     def is_full(self) -> bool:
         """Senders that can wait should be made to wait; `when_room` tells the end of it."""
         return self.held_octets > STOP_READING_OCTETS

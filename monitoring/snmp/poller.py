@@ -112,6 +112,8 @@ class Poller:
                 return None, "error", _text(error, type(error).__name__)
             except OSError as error:
                 return None, "unreachable", _text(error, type(error).__name__)
+            except (ValueError, RuntimeError) as error:  # the library could not make sense of the answer
+                return None, "error", _text(error, type(error).__name__)
         return None, "timeout", f"no answer in {TRIES} tries of {TIMEOUT_S:.0f} s"
 
     async def _walk(self, target: Target) -> dict[str, Any]:

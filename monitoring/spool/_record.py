@@ -27,6 +27,7 @@ from uuid import UUID, uuid5
 MAGIC = b"\xf5\xc4\x01\xfa"  # 0xF5 and 0xFA occur in no UTF-8 text
 HEAD = struct.Struct("<4sII")
 FIXED = struct.Struct("<qIHB")
+MOST_CUT = 2**32 - 1  # an endless line may lose more
 SMALLEST = FIXED.size
 LARGEST = 16 * 1024 * 1024  # no receiver makes a larger one: a longer length is damage
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -90,7 +91,8 @@ def seed_of(spool_id: UUID) -> int:
 def encode(record: Received, seed: int) -> bytes:
     """The record as it stands in a segment."""
     origin = _origin(record.receiver, record.peer)
-    body = FIXED.pack(record.received_us, record.cut, record.peer_port, len(origin)) + origin + record.raw
+    cut = min(record.cut, MOST_CUT)
+    body = FIXED.pack(record.received_us, cut, record.peer_port, len(origin)) + origin + record.raw
     return HEAD.pack(MAGIC, len(body), zlib.crc32(body, seed)) + body
 
 

@@ -84,7 +84,6 @@ class Spool:
             self._write(data)
         except OSError as error:
             raise failure(error, self.directory) from error
-        os.pwrite(self._mark, COMMITTED.pack(self.end + len(data)), 0)
         with self._counting:
             self.end += len(data)
             self.received.add_all(batch)
@@ -170,7 +169,7 @@ class Spool:
     # writing
 
     def _write(self, data: bytes) -> None:
-        """All of it, then fsync; on failure the segment is as long as before, or given up."""
+        """All of it, fsync, then the mark that shows it; on failure the segment is as long as before."""
         offset = self.end - self._base
         view = memoryview(data)
         try:
@@ -178,6 +177,7 @@ class Spool:
                 written = os.pwrite(self._segment, view, offset)
                 view, offset = view[written:], offset + written
             os.fdatasync(self._segment)
+            os.pwrite(self._mark, COMMITTED.pack(self.end + len(data)), 0)
         except OSError:
             self._take_back()
             raise

@@ -74,6 +74,11 @@ def test_what_is_appended_is_read_in_order(
     assert all(a.next_position == b.position for a, b in pairwise(found))
 
 
+def test_more_octets_may_be_cut_than_a_record_can_tell(spool: Spool, directory: Path) -> None:
+    spool.append([message(1)._replace(cut=2**40)])
+    assert everything(directory)[0].cut == 2**32 - 1
+
+
 def test_reading_goes_on_while_it_is_written(spool: Spool, directory: Path) -> None:
     reader = SpoolReader(directory)
     assert reader.read(0) == ([], 0)
