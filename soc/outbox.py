@@ -25,6 +25,9 @@ from soc.sigma.matcher import decode
 from soc.sigma.rule import AnyRule
 from soc.sigma.window import Entry
 
+# A state of another layout is dropped: the spool is read again from its start, alert ids are made of
+# content, and the case store takes what it has as delivered.
+_LAYOUT = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rule (id TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
@@ -56,12 +59,21 @@ class Outbox:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute("PRAGMA cache_size=-4000")
+            self._drop_other_layout()
             self._db.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise self._failed("cannot be opened", error) from error
 
     def close(self) -> None:
         self._db.close()
+
+    def _drop_other_layout(self) -> None:
+        (found,) = self._db.execute("PRAGMA user_version").fetchone()
+        if found != _LAYOUT:
+            tables = self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            for (table,) in tables:
+                self._db.execute(f'DROP TABLE "{table}"')
+            self._db.execute(f"PRAGMA user_version = {_LAYOUT}")
 
     def positions(self) -> dict[str, int]:
         """How far each spool was taken, by its id."""

@@ -184,3 +184,20 @@ def test_what_is_delivered_and_ended_leaves_no_copy_behind(tmp_path: Path) -> No
     assert rows == [0, 0, 0]
     assert len(cases.alerts) == 2
     detector.close()
+
+
+def test_a_state_of_another_layout_is_made_anew_from_the_spool(tmp_path: Path) -> None:
+    Spool(tmp_path / "spool/collect").append([failed_line(datetime.now(UTC) - timedelta(minutes=5))])
+    cases, rules = Remembered(), rules_of(tmp_path / "rules", LOUD)
+    first = detector_of(tmp_path, cases, rules)
+    finish(first)
+    first.close()
+    with sqlite3.connect(tmp_path / "detect.db") as db:
+        db.execute("PRAGMA user_version = 1")
+        db.execute("DROP TABLE position")
+        db.execute("CREATE TABLE position (spool TEXT)")
+    again = detector_of(tmp_path, cases, rules)
+    finish(again)
+    assert len(cases.alerts) == 1
+    assert again.detection.events == 1
+    again.close()
