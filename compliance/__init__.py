@@ -6,13 +6,14 @@ audit(province, data_dir, controls()) probes and writes a run; verify(folder) ch
 from compliance.audit import audit
 from compliance.control import controls
 from compliance.errors import ComplianceError, ControlError, EvidenceError
-from compliance.evidence import CHAIN, results, runs, verify, verify_runs
+from compliance.evidence import CHAIN, Verified, results, runs, verify, verify_runs
 
 __all__ = [
     "CHAIN",
     "ComplianceError",
     "ControlError",
     "EvidenceError",
+    "Verified",
     "audit",
     "controls",
     "results",

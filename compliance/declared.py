@@ -14,7 +14,6 @@ def declared(province: Province) -> Mapping[str, Facts]:
     facts[PLATFORM] = {
         "devices": sorted(province.devices),
         "routers": sorted(d.name for d in province.devices.values() if d.is_router),
-        "retention_days": province.policy.log_retention.days,
     }
     return facts
 

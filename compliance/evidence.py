@@ -3,7 +3,7 @@
 A run is a folder `<data>/evidence/<run-id>/`:
     chain.ndjson     one entry a line: {"seq", "kind", "sha256" of its file or content, "parent", "hash", ...}
     raw/<asset>/<collector>.txt    what the collector printed
-    controls.json, declared.json, findings.json, run.json    what was judged, by what, with which outcome
+    controls.json, declared.json, findings.json    what was judged, by what, with which outcome
     results.json     the same outcome for the console
 `hash` is SHA-256 over the entry without `hash`, so it covers `parent`; the first parent is the last hash
 of the run before, so runs are chained too. `verify` needs nothing but the folder.
@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,11 +23,14 @@ from shutil import rmtree
 from typing import Any
 
 from compliance.assess import assess
-from compliance.errors import EvidenceError
+from compliance.errors import ComplianceError, EvidenceError
 from compliance.model import Control, Expectation, Facts, Finding, Observation, Result, Run
 
 GENESIS = "0" * 64
 CHAIN = "chain.ndjson"
+# What stands in a run's folder without an entry: the reports can be made again from results.json. A signature over
+# the last hash would stand here too.
+_BESIDE = frozenset({CHAIN, "report.html", "report.json"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,16 @@ def verify(folder: Path) -> Verified:
 
     Raises EvidenceError naming the first entry that does not hold.
     """
+    try:
+        return _verified(folder)
+    except (KeyError, TypeError, ValueError, AttributeError, ComplianceError) as error:
+        if isinstance(error, EvidenceError):
+            raise
+        # Right hashes over something that was never written by us.
+        raise EvidenceError(f"not the evidence of an audit: {error}", where=folder) from error
+
+
+def _verified(folder: Path) -> Verified:
     entries = list(_chain(folder))
     if not entries:
         raise EvidenceError("the chain is empty", where=folder / CHAIN)
@@ -80,17 +94,24 @@ def verify(folder: Path) -> Verified:
     return Verified(run_id=folder.name, entries=len(entries), head=str(entries[-1]["hash"]))
 
 
-def verify_runs(folders: Sequence[Path]) -> list[Verified]:
-    """Check runs in order, and that each continues the one before it. Raises EvidenceError."""
-    verified: list[Verified] = []
+def verify_runs(folders: Sequence[Path]) -> list[Verified | EvidenceError]:
+    """Check runs in order, and that each continues the one before it. What was found of each, in the same order."""
+    found: list[Verified | EvidenceError] = []
+    before: tuple[str, str] | None = None  # id and recorded head of the run before
     for folder in folders:
-        first = next(_chain(folder), {})
-        if verified and first.get("parent") != verified[-1].head:
-            raise EvidenceError(
-                f"a run is missing between {verified[-1].run_id} and this one", where=f"{folder.name}/{CHAIN}:1"
-            )
-        verified.append(verify(folder))
-    return verified
+        try:
+            parent = next(_chain(folder), {}).get("parent")
+            if before is not None and parent != before[1]:
+                raise EvidenceError(
+                    f"a run is missing or was altered between {before[0]} and this one",
+                    where=f"{folder.name}/{CHAIN}:1",
+                )
+            found.append(verify(folder))
+        except EvidenceError as error:
+            found.append(error)
+        with suppress(EvidenceError, KeyError, ValueError):
+            before = folder.name, head_of(folder)
+    return found
 
 
 def head_of(folder: Path) -> str:
@@ -174,9 +195,11 @@ def _result(run: Run, control: Control) -> dict[str, Any]:
 def _chain(folder: Path) -> Iterator[dict[str, Any]]:
     path = folder / CHAIN
     try:
-        text = path.read_text()
+        text = path.read_text("utf-8")
     except OSError as error:
         raise EvidenceError(f"no chain: {error.strerror}", where=path) from error
+    except UnicodeDecodeError as error:
+        raise EvidenceError("the chain is not text", where=path) from error
     for number, line in enumerate(text.splitlines(), 1):
         try:
             yield dict(json.loads(line))
@@ -204,7 +227,7 @@ def _check(folder: Path, before: dict[str, Any] | None, entry: dict[str, Any]) -
 def _no_stray_files(folder: Path, named: set[str]) -> None:
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if path.is_file() and name not in named and name not in (CHAIN, "report.html", "report.json"):
+        if path.is_file() and name not in named and name not in _BESIDE:
             raise EvidenceError("a file that no entry names", where=f"{folder.name}/{name}")
 
 

@@ -49,9 +49,8 @@ def test_every_collector_serves_a_control() -> None:
 @pytest.mark.parametrize("control", controls(), ids=lambda c: c.slug)
 def test_a_control_on_machines_asks_the_machine_itself(control: Control) -> None:
     """So that a machine that does not answer satisfies nothing, whatever the platform has on file of it."""
-    asks_itself = {"drift"}  # logs in to each router
     on_machine = {name for name in control.collectors if not hasattr(collectors()[name], "observe")}
-    assert control.roles == (PLATFORM,) or on_machine or asks_itself & set(control.collectors)
+    assert control.roles == (PLATFORM,) or on_machine
 
 
 def test_there_are_controls_enough_and_each_names_its_clauses() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from compliance import CHAIN, EvidenceError, evidence, verify, verify_runs
+from compliance import CHAIN, EvidenceError, Verified, evidence, verify, verify_runs
 from compliance.assess import assess
 from compliance.model import Control, Expectation, Facts, Observation, Result, Run
 
@@ -119,10 +119,47 @@ def test_a_run_that_is_taken_out_is_missed(folder: Path) -> None:
     for name in ("20261122T040000Z-cccccc", "20261122T050000Z-dddddd"):
         head = evidence.head_of(evidence.runs(where)[-1])
         evidence.write(where, run_of(name, observed("core1", SSH)), ASSETS, DECLARED, head)
-    assert len(verify_runs(evidence.runs(where))) == 3
+    assert [type(found) for found in verify_runs(evidence.runs(where))] == [Verified] * 3
     shutil.rmtree(evidence.runs(where)[1])
-    with pytest.raises(EvidenceError, match="a run is missing"):
-        verify_runs(evidence.runs(where))
+    first, last = verify_runs(evidence.runs(where))
+    assert isinstance(first, Verified)
+    assert isinstance(last, EvidenceError)
+    assert "a run is missing" in str(last)
+
+
+def test_a_run_that_was_altered_is_told_apart_from_those_that_hold(folder: Path) -> None:
+    where = folder.parent
+    evidence.write(where, run_of("20261122T040000Z-cccccc", observed("core1", SSH)), ASSETS, DECLARED, head(folder))
+    (folder / "findings.json").write_text("[]")
+    altered, intact = verify_runs(evidence.runs(where))
+    assert isinstance(altered, EvidenceError)
+    assert isinstance(intact, Verified)
+
+
+def head(folder: Path) -> str:
+    return evidence.head_of(folder)
+
+
+@pytest.mark.parametrize("name", [CHAIN, "controls.json", "raw/core1/listeners.txt"])
+def test_any_octet_that_is_changed_is_found(folder: Path, name: str) -> None:
+    path = folder / name
+    content = path.read_bytes()
+    for place in range(0, len(content) - 1, 7):
+        changed = bytearray(content)
+        changed[place] ^= 0x04
+        path.write_bytes(bytes(changed))
+        with pytest.raises(EvidenceError):
+            verify(folder)
+
+
+def test_a_write_that_fails_leaves_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        evidence.write(folder.parent, run_of("20261122T040000Z-cccccc"), ASSETS, DECLARED, head(folder))
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
 @pytest.mark.parametrize(
