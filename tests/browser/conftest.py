@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
 
+from soc.alert import Alert
 from soc.cases import CaseStore
+from soc.console._notes import rules_in
 from soc.users import Role, UserStore
 from tests.unit.soc.alert_factory import lab_alerts
 from tests.unit.soc.evidence_factory import write_run
@@ -56,6 +57,12 @@ class Served:
     log: Path
 
 
+def known(alert: Alert) -> Alert:
+    """The alert with the id its rule has in the library, so that its title and note are found."""
+    ids = {rule.folder.name: id for id, rule in rules_in(ROOT / "soc_rules").items()}
+    return replace(alert, rule_id=ids.get(alert.rule_id, alert.rule_id))
+
+
 def start(data: Path, log: Path, listen: str = "127.0.0.1:0") -> tuple[subprocess.Popen[str], str]:
     """`canh serve`, and its address once it listens."""
     command = [sys.executable, "-m", "canh", "--data", str(data), "serve", "--listen", listen]
@@ -75,7 +82,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     data = tmp_path_factory.mktemp("data")
     cases, users = CaseStore(data), UserStore(data)
     now = datetime.now(UTC)
-    cases.deliver(lab_alerts(now))
+    cases.deliver(known(alert) for alert in lab_alerts(now))
     for name, (role, full_name) in PEOPLE.items():
         users.add(name, role, at=now, full_name=full_name, password=PASSWORD)
     write_run(data, now)
@@ -171,9 +178,3 @@ def sign_in(page: Page, url: str, who: str, password: str = PASSWORD) -> None:
     page.fill("#p", password)
     page.press("#p", "Enter")
     page.wait_for_load_state()
-
-
-def shots() -> Path | None:
-    """Where to leave screenshots, from CANH_SHOTS; None leaves none."""
-    folder = os.environ.get("CANH_SHOTS")
-    return Path(folder) if folder else None

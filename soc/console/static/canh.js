@@ -207,15 +207,16 @@
 
   /* --- answers of actions (htmx) --- */
   document.addEventListener('htmx:afterRequest', event => {
-    if (!event.detail.successful || event.detail.requestConfig.verb !== 'post') return;
+    if (event.detail.xhr.status >= 400 || !event.detail.xhr.status || event.detail.requestConfig.verb !== 'post') return;
+    const dialog = event.target.closest('dialog'); if (dialog) { $('form', dialog).reset(); dialog.close() } // first, so that focus is back on its row
     const answer = new DOMParser().parseFromString(event.detail.xhr.responseText, 'text/html');
     for (const template of $$('template[data-acted]', answer)) {
       const row = document.getElementById(`r-${template.dataset.acted}`);
       if (row) { pick(row, false); update(row, { html: template.innerHTML, shown: true }) }
     }
-    const dialog = event.target.closest('dialog'); if (dialog) { $('form', dialog).reset(); dialog.close() }
     fade();
   });
+  document.addEventListener('close', () => { if (document.activeElement === document.body) rows()[at()]?.focus({ preventScroll: true }) }, true); // its row may have been replaced meanwhile
   document.addEventListener('htmx:sendError', () => { const lost = $('#live-state'); if (lost) heard = Math.min(heard, Date.now() - 13000); watchStream() });
   const settle = () => { disconnect(); fresh.clear(); setUp(); connect() };
   const fade = () => { for (const toast of $$('.toast:not(.crit):not([data-fading])')) { toast.dataset.fading = ''; setTimeout(() => toast.remove(), 8000) } };

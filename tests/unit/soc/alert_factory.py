@@ -13,31 +13,31 @@ SPACE = uuid.UUID("6f1f0f4e-7d3c-5b5e-9c1e-0d6a6a9b3c11")
 
 # rule, title, level, device, site, tags, count, age in minutes, line, matches
 LAB = (
-    ("ssh-bruteforce-success", "SSH login succeeded after many failures", Level.CRITICAL, "dc-app1", "dc",
+    ("bruteforce-then-login", "SSH login succeeded after many failures", Level.CRITICAL, "dc-app1", "dc",
      ("attack.t1110",), 15, 17,
-     "<38>Nov 22 11:43:{n:02d} dc-app1 sshd[21811]: {v} password for quantri from 10.250.32.10 port 50122 ssh2",
+     "<38>{t} dc-app1 sshd[21811]: {v} password for quantri from 10.250.32.10 port 50122 ssh2",
      (("fail", "event.action", "login", "login"), ("fail", "source.ip", "10.250.32.10", "*"),
       ("not_mgmt", "user.name", "quantri", "%administrators%"))),
-    ("config-changed-outside-change", "Configuration changed outside a plan", Level.HIGH, "hh-ce1", "hh",
+    ("config-without-change", "Configuration changed outside a plan", Level.HIGH, "hh-ce1", "hh",
      ("attack.t1601",), 2, 65,
-     "<134>Nov 22 10:55:{n:02d} hh-ce1 watchfrr[411]: configuration changed by netops",
+     "<134>{t} hh-ce1 watchfrr[411]: configuration changed by netops",
      (("selection", "event.action", "config-changed", "config-changed"),)),
     ("port-scan", "Port scan towards the data centre", Level.HIGH, "dc-fw1", "dc", ("attack.t1046",), 1240, 38,
-     "<4>Nov 22 11:22:{n:02d} dc-fw1 ulogd[388]: canh:deny:forward IN=eth1 OUT=eth3 SRC=10.250.33.10 DPT=445",
+     "<4>{t} dc-fw1 ulogd[388]: canh:deny:forward IN=eth1 OUT=eth3 SRC=10.250.33.10 DPT=445",
      (("selection", "event.action", "connection-denied", "connection-denied"),
       ("selection", "source.ip", "10.250.33.10", "*"))),
-    ("routing-neighbor-down", "Routing neighbour down on a core link", Level.HIGH, "core1", "dc", (), 3, 12,
-     "<29>Nov 22 11:48:{n:02d} core1 ospfd[502]: [M7Q4P-46WDR] AdjChg: Nbr 10.250.0.3 Full -> Down",
+    ("neighbor-down", "Routing neighbour down on a core link", Level.HIGH, "core1", "core", (), 3, 12,
+     "<29>{t} core1 ospfd[502]: [M7Q4P-46WDR] AdjChg: Nbr 10.250.0.3 Full -> Down",
      (("selection", "event.action", "routing-neighbor-down", "routing-neighbor-down"),)),
     ("undeclared-host", "Address that is not in the inventory", Level.MEDIUM, "dc-fw1", "dc",
      ("attack.t1200",), 31, 123,
-     "<4>Nov 22 09:57:{n:02d} dc-fw1 ulogd[388]: canh:deny:forward IN=eth1 OUT=eth3 SRC=10.250.33.77 DPT=22",
+     "<4>{t} dc-fw1 ulogd[388]: canh:deny:forward IN=eth1 OUT=eth3 SRC=10.250.33.77 DPT=22",
      (("selection", "canh.src.known", "False", "false"), ("selection", "source.ip", "10.250.33.77", "10.250.33.0/24"))),
-    ("source-silent", "Log source silent beyond its interval", Level.MEDIUM, "tx-pc1", "tx", (), 1, 200, "", ()),
-    ("sudo-denied", "sudo refused for an ordinary account", Level.LOW, "stc-pc1", "stc", ("attack.t1548.003",), 4, 250,
-     "<85>Nov 22 07:50:{n:02d} stc-pc1 sudo: lan : user NOT in sudoers ; TTY=pts/0 ; COMMAND=/usr/bin/id",
+    ("logging-stopped", "Log source silent beyond its interval", Level.MEDIUM, "tx-pc1", "tx", (), 1, 200, "", ()),
+    ("sudo-refused", "sudo refused for an ordinary account", Level.LOW, "stc-pc1", "stc", ("attack.t1548.003",), 4, 250,
+     "<85>{t} stc-pc1 sudo: lan : user NOT in sudoers ; TTY=pts/0 ; COMMAND=/usr/bin/id",
      (("selection", "event.outcome", "failure", "failure"),)),
-    ("rule-on-trial", "Rule on trial: 3 matches in 24 hours", Level.INFORMATIONAL, "dc-soc1", "dc", (), 3, 360, "", ()),
+    ("login-succeeded", "Somebody signed in", Level.INFORMATIONAL, "dc-soc1", "dc", (), 3, 360, "", ()),
 )  # fmt: skip
 
 
@@ -71,14 +71,15 @@ def alert(kind: int = 0, *, now: datetime = NOW, nonce: str = "", **changes: obj
 
 
 def event(n: int, line: str, device: str, start: datetime, matches: tuple[tuple[str, ...], ...]) -> Event:
-    at = (start + timedelta(seconds=3 * n)).isoformat()
+    happened = start + timedelta(seconds=3 * n)
+    at = happened.isoformat()
     verb = "Accepted" if n == 5 else "Failed"
     return Event(
         {
             "event.id": str(uuid.uuid5(SPACE, f"{device}/{line}/{n}")),
             "@timestamp": at,
             "event.ingested": at,
-            "event.original": line.format(n=n * 3, v=verb),
+            "event.original": line.format(t=f"{happened:%b %d %H:%M:%S}", v=verb),
             "host.name": device,
             "host.ip": ("10.250.10.11",),
             **{field: value for _, field, value, _ in matches},

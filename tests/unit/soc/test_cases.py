@@ -61,13 +61,13 @@ def test_the_queue_is_sorted_by_deadline_and_those_without_one_come_last(store: 
     [
         ({"rule": "port-scan"}, {"port-scan"}),
         ({"device": "dc-fw1"}, {"port-scan", "undeclared-host"}),
-        ({"site": "hh"}, {"config-changed-outside-change"}),
-        ({"level": [Level.LOW, Level.INFORMATIONAL]}, {"sudo-denied", "rule-on-trial"}),
-        ({"since": NOW - timedelta(minutes=20)}, {"ssh-bruteforce-success", "routing-neighbor-down"}),
+        ({"site": "hh"}, {"config-without-change"}),
+        ({"level": [Level.LOW, Level.INFORMATIONAL]}, {"sudo-refused", "login-succeeded"}),
+        ({"since": NOW - timedelta(minutes=20)}, {"bruteforce-then-login", "neighbor-down"}),
         ({"text": "PORT scan"}, {"port-scan"}),
         ({"text": "%"}, set()),
         ({"status": [Status.CLOSED]}, set()),
-        ({"due_before": NOW}, {"ssh-bruteforce-success"}),
+        ({"due_before": NOW}, {"bruteforce-then-login"}),
     ],
 )
 def test_each_filter_narrows(store: CaseStore, filters: dict[str, object], expected: set[str]) -> None:
@@ -197,7 +197,7 @@ def test_since_gives_every_change_once_and_in_order(store: CaseStore) -> None:
     store.assign(alert(3).id, actor="dat", to="dat", at=NOW)
     store.deliver([alert(1, nonce="second")])
     changed = store.since(mark)
-    assert [c.alert.rule_id for c in changed] == ["routing-neighbor-down", "config-changed-outside-change"]
+    assert [c.alert.rule_id for c in changed] == ["neighbor-down", "config-without-change"]
     assert [c.created_seq > mark for c in changed] == [False, True]
 
 
