@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +17,13 @@ MEMORY = "256MB"  # what one process may use; larger sorts go to disk
 THREADS = 2
 
 
-def connect(*, memory: str = MEMORY, threads: int = THREADS) -> duckdb.DuckDBPyConnection:
-    """A connection of its own database; what does not fit in memory goes to the system's temporary folder."""
-    spill = Path(tempfile.gettempdir()) / "canh-duckdb"
+def connect(*, memory: str = MEMORY, threads: int = THREADS, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """A connection of its own database.
+
+    spill: where what does not fit in memory goes; None for a folder of this user's in the system's temporary
+    folder, because a reader need not be able to write to the store.
+    """
+    spill = spill or Path(tempfile.gettempdir()) / f"canh-duckdb-{os.getuid()}"
     return duckdb.connect(
         ":memory:",
         config={

@@ -102,7 +102,7 @@ def carry_out(folder: Path, merge: Merge) -> Segment:
     make_folder(folder, path.parent)
     part = path.with_name(f".{path.name}{PART}")
     try:
-        with _duck.connect(threads=1) as database:
+        with _duck.connect(threads=1, spill=folder / ".spill") as database:
             source = _duck.source(database, folder, merge.parts)
             names = ", ".join(_duck.quoted(field.name) for field in _columns.schema())
             database.execute(

@@ -8,6 +8,7 @@ hold. Files no manifest names are removed when the writer starts.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,9 @@ from monitoring.store._segment import write_table
 
 DEFAULT_RETENTION = {"": timedelta(days=92)}  # three months at least
 MAINTAIN_EVERY_S = 15.0
+NO_HOUR = "1970010100"  # where an event without a received time goes
+
+log = logging.getLogger("canh.store")
 
 
 class StoreWriter:
@@ -126,7 +130,7 @@ class StoreWriter:
         """Events by (stream, received hour), in their order."""
         parts: dict[tuple[str, str], list[Event]] = {}
         for event in events:
-            hour = event.text("event.ingested")[:13].translate(_DIGITS)
+            hour = event.text("event.ingested")[:13].translate(_DIGITS) or NO_HOUR
             parts.setdefault((self._stream_of(event), hour), []).append(event)
         return parts
 
@@ -152,8 +156,10 @@ class StoreWriter:
 
     def _maintain_for_ever(self) -> None:
         while not self._stop.wait(MAINTAIN_EVERY_S):
-            with suppress(StoreError, OSError):  # a full disk is reported by `write`; the next round tries again
+            try:
                 self.maintain()
+            except Exception as error:  # the next round tries again; without maintenance the store still works
+                log.warning("the store cannot be maintained: %s", error)
 
 
 _DIGITS = {ord("-"): None, ord("T"): None}

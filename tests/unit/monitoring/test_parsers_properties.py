@@ -48,13 +48,13 @@ trap_like = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(raw=st.binary(max_size=400), receiver=st.sampled_from(RECEIVERS))
 def test_any_bytes_give_one_event(raw: bytes, receiver: str) -> None:
     _check(raw, receiver)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(line=st.sampled_from(LINES), noise=st.binary(max_size=12), data=st.data())
 def test_damaged_lines_give_one_event(line: bytes, noise: bytes, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(line)))
@@ -62,13 +62,13 @@ def test_damaged_lines_give_one_event(line: bytes, noise: bytes, data: st.DataOb
     _check(line[:start] + noise + line[end:], "syslog-tcp")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(app=st.sampled_from(APPS), text=st.text(max_size=200))
 def test_any_text_of_a_known_program_gives_one_event(app: str, text: str) -> None:
     _check(f"<38>1 2026-11-22T10:15:04Z h {app} 1 - - {text}".encode("utf-8", "surrogatepass"), "syslog-tcp")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(document=trap_like, receiver=st.sampled_from(("snmp-trap", "snmp-poll")))
 def test_any_json_gives_one_event(document: object, receiver: str) -> None:
     _check(json.dumps(document).encode(), receiver)
