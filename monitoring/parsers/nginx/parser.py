@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from datetime import datetime
 
 from monitoring.event import Value
 from monitoring.parsers import Line, ip_text
 
 _ACCESS = re.compile(
-    r"(\S+) \S+ (.{1,256}?) \[(\d{2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4})\] "
+    r"(\S+) \S+ (.{1,256}?) \[(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}:\d{2}:\d{2}) ([+-]\d{4})\] "
     r'"((?:[^"\\]|\\.)*)" (\d{3}) (\d+|-)(?: "((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)")?'
 )
+_MONTHS = {
+    name: f"{n:02}"
+    for n, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)
+}
 _ERROR = re.compile(r"(?:(\d{4}/\d{2}/\d{2} \d{2}:\d{2}:\d{2}) )?\[(\w+)\] (\d+)#(\d+): (?:\*(\d+) )?(.*)", re.DOTALL)
 _DETAIL = re.compile(r', (client|server|host): "?([^",]+)"?')
 _REQUEST = re.compile(r', request: "([A-Z]{1,16}) (\S+) HTTP/([\d.]+)"')
@@ -32,7 +34,7 @@ def parse(line: Line) -> dict[str, Value] | None:
 
 
 def _access(match: re.Match[str]) -> dict[str, Value]:
-    client, user, stamp, request, status, octets, referrer, agent = match.groups()
+    client, user, day, month, year, clock, zone, request, status, octets, referrer, agent = match.groups()
     fields: dict[str, Value] = {
         "event.dataset": "nginx.access",
         "event.action": "http-request",
@@ -54,8 +56,8 @@ def _access(match: re.Match[str]) -> dict[str, Value]:
     target, _, version = rest.rpartition(" HTTP/")
     if space and target and method.isalpha():
         _add_request(fields, method, target, version)
-    with contextlib.suppress(ValueError):
-        fields["@timestamp"] = datetime.strptime(stamp, "%d/%b/%Y:%H:%M:%S %z").isoformat()
+    if month in _MONTHS:
+        fields["@timestamp"] = f"{year}-{_MONTHS[month]}-{day}T{clock}{zone}"
     return fields
 
 

@@ -2,59 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import random
 import signal
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitoring.errors import StoreError
 from monitoring.event import Event, Value
-from monitoring.store import Store, StoreWriter, _columns, _maintenance, _manifest
-from monitoring.store._manifest import Manifest, Segment
+from monitoring.store import Store, StoreWriter, _columns, _manifest
 from tests.unit.monitoring.lab import pipeline, record
-
-NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-
-
-def event(number: int, at: datetime = NOON, **fields: Value) -> Event:
-    stamp = at.isoformat(timespec="microseconds")[:26] + "Z"
-    return Event(
-        {
-            "@timestamp": stamp,
-            "event.ingested": stamp,
-            "event.id": f"00000000-0000-5000-8000-{number:012d}",
-            "event.original": f"line {number}",
-            "message": f"line {number}",
-            "host.name": f"h{number % 3}",
-            **fields,
-        }
-    )
-
-
-def numbers(store: Store, query: str = "", **options: Any) -> list[int]:
-    return [int(e.id[-12:]) for e in store.search(query, limit=None, **options)]
+from tests.unit.monitoring.stored import NOON, event, numbers, put
 
 
 @pytest.fixture
 def writer(tmp_path: Path) -> Iterator[StoreWriter]:
     with StoreWriter(tmp_path) as opened:
         yield opened
-
-
-def put(writer: StoreWriter, events: list[Event], checkpoint: dict[str, Any] | None = None) -> None:
-    writer.write(events)
-    writer.commit(checkpoint or {})
 
 
 # What goes in comes out
@@ -268,111 +239,3 @@ def test_a_killed_writer_leaves_every_event_once(tmp_path: Path) -> None:
         checkpoint = _manifest.load(tmp_path / "store").checkpoint
         assert stored == list(range(int(checkpoint.get("position", 0)) - 1, -1, -1))
     assert seen > 50
-
-
-# Merging and expiry
-
-
-def test_merging_changes_no_answer_and_leaves_few_files(tmp_path: Path, writer: StoreWriter) -> None:
-    for start in range(0, 160, 10):
-        put(writer, [event(n, NOON + timedelta(seconds=n), **{"canh.x": n}) for n in range(start, start + 10)])
-        writer.maintain(NOON)
-    store = Store(tmp_path)
-    assert len(store.manifest().segments) <= 12
-    before = list(store.search(limit=None))
-    writer.maintain(NOON + timedelta(hours=2))
-    assert len(store.manifest().segments) == 1
-    assert list(store.search(limit=None)) == before
-    assert sum(s.rows for s in store.manifest().segments) == 160
-
-
-def test_the_hours_of_a_quiet_day_become_one_segment(tmp_path: Path, writer: StoreWriter) -> None:
-    for hour in range(-12, 12):
-        put(writer, [event(hour + 12, NOON + timedelta(hours=hour))])
-    writer.maintain(NOON + timedelta(days=1))
-    writer.maintain(NOON + timedelta(days=1))
-    assert [s.hour for s in Store(tmp_path).manifest().segments] == ["20261122"]
-    assert numbers(Store(tmp_path)) == list(range(23, -1, -1))
-
-
-def test_a_reader_with_an_older_manifest_still_finds_its_files(tmp_path: Path, writer: StoreWriter) -> None:
-    for n in range(8):
-        put(writer, [event(n)])
-    old = _manifest.load(tmp_path / "store")
-    writer.maintain(NOON)
-    assert all((tmp_path / "store" / s.file).exists() for s in old.segments)
-    writer.maintain(NOON + timedelta(minutes=5))
-    assert not any((tmp_path / "store" / s.file).exists() for s in old.segments)
-    assert numbers(Store(tmp_path)) == list(range(7, -1, -1))
-
-
-def test_a_search_goes_on_when_its_files_are_merged_away(
-    tmp_path: Path, writer: StoreWriter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("monitoring.store._reader.PAGE", 3)
-    for n in range(8):
-        put(writer, [event(n, NOON + timedelta(seconds=n))])
-    found = Store(tmp_path).search(limit=None)
-    first = [int(next(found).id[-12:]) for _ in range(3)]
-    writer.maintain(NOON)
-    writer.maintain(NOON + timedelta(minutes=5))
-    assert first + [int(e.id[-12:]) for e in found] == list(range(7, -1, -1))
-
-
-def test_each_data_set_expires_by_its_own_time(tmp_path: Path) -> None:
-    with StoreWriter(tmp_path, retention={"": timedelta(days=90), "snmp.interface": timedelta(days=1)}) as opened:
-        put(
-            opened,
-            [event(1), event(2, **{"event.dataset": "snmp.interface"}), event(3, **{"event.dataset": "snmp.system"})],
-        )
-        opened.maintain(NOON + timedelta(days=2))
-        assert sorted(numbers(Store(tmp_path))) == [1, 3]
-        opened.maintain(NOON + timedelta(days=89))
-        assert sorted(numbers(Store(tmp_path))) == [1, 3]
-        opened.maintain(NOON + timedelta(days=92))
-        assert numbers(Store(tmp_path)) == []
-
-
-def test_segments_of_an_older_column_list_are_read_with_the_new(tmp_path: Path, writer: StoreWriter) -> None:
-    """A column that was added later is empty in what was written before; also after a merge."""
-    put(writer, [event(1, **{"rule.name": "x"})])
-    segment = writer._current().segments[0]
-    path = tmp_path / "store" / segment.file
-    table = pq.read_table(path).drop_columns(["rule.name", "source.ip", "source.ip#n"])
-    pq.write_table(table, path)
-    document = json.loads((tmp_path / "store/manifest.json").read_text())
-    document["segments"][0][6] = "older"
-    (tmp_path / "store/manifest.json").write_text(json.dumps(document))
-    writer._manifest = _manifest.load(tmp_path / "store")
-    put(writer, [event(2, **{"rule.name": "y", "source.ip": "10.0.0.1"})])
-    store = Store(tmp_path)
-    assert sorted(numbers(store)) == [1, 2] and numbers(store, "rule.name:y AND source.ip:10.0.0.0/8") == [2]
-    writer.maintain(NOON + timedelta(hours=3))
-    assert len(store.manifest().segments) == 1
-    assert sorted(numbers(store)) == [1, 2] and numbers(store, "NOT rule.name:*") == [1]
-
-
-segment_lists = st.lists(
-    st.tuples(
-        st.sampled_from(["2026112210", "2026112211", "2026112212", "2026112112"]),
-        st.integers(0, 3),
-        st.integers(1, 10**7),
-    ),
-    max_size=40,
-)
-
-
-@settings(max_examples=200, deadline=None)
-@given(parts=segment_lists)
-def test_a_plan_merges_each_segment_at_most_once_and_stays_within_its_span(parts: list[tuple[str, int, int]]) -> None:
-    segments = tuple(
-        Segment(file=f"log/{hour}/{n}.parquet", level=level, rows=rows, octets=1, min_us=0, max_us=1, columns="x")
-        for n, (hour, level, rows) in enumerate(parts)
-    )
-    merges = _maintenance.plan(Manifest(segments=segments), NOON + timedelta(minutes=30))
-    used = [part.file for merge in merges for part in merge.parts]
-    assert len(used) == len(set(used)) and set(used) <= {s.file for s in segments}
-    for merge in merges:
-        assert len(merge.parts) > 1
-        assert all(part.hour.startswith(merge.span) for part in merge.parts)
-        assert sum(part.rows for part in merge.parts) <= _maintenance.MOST_ROWS
