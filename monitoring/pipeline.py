@@ -7,6 +7,7 @@ change journal. A pipeline holds plain values only: it can be pickled and surviv
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ from monitoring.syslog import Header, header_of
 AHEAD = timedelta(seconds=5)  # a clock this far ahead is wrong; less is the jitter NTP leaves
 BEFORE = datetime(2001, 1, 1, tzinfo=UTC)  # a clock before is one that was never set
 LONGEST_PARSED = 32768  # characters a parser is shown; `event.original` keeps all
+_REPEATED = re.compile(r"message repeated (\d{1,9}) times: \[ ?(.*)\]\Z", re.DOTALL)
 
 
 class Pipeline:
@@ -118,7 +120,13 @@ class Pipeline:
         self, fields: dict[str, Value], header: Header, received: datetime, receiver: str, hint: str, device: str
     ) -> str:
         """Add what a parser says of the message; returns the time it states, "" when none."""
-        line = Line(header.message[:LONGEST_PARSED], header.app_name, received, self._sources.platform_of(device))
+        text = header.message[:LONGEST_PARSED]
+        if text.startswith("message repeated "):  # rsyslog says once what was said often
+            repeated = _REPEATED.match(text)
+            if repeated is not None:
+                fields["canh.repeated"] = int(repeated[1])
+                text = repeated[2]
+        line = Line(text, header.app_name, received, self._sources.platform_of(device))
         try:
             found = self._index.parse(line, receiver=receiver, hint=hint)
         except Exception as fault:  # a parser's defect must not lose the message

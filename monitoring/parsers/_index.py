@@ -1,4 +1,4 @@
-"""Which parser a message is for: found by receiver, program name, or a marker in its text.
+"""Which parser a message is for: by receiver, program name, platform of the sender, or a marker in its text.
 
 Built once from the folders below; asking costs two dictionary look-ups for a known program and
 one pass of a literal search for anything else.
@@ -33,6 +33,7 @@ class Parser:
     parse: Parse
     fields: Mapping[str, Value]  # on every event of it; what `parse` says goes before
     app_names: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
     contains: tuple[str, ...] = ()
     receivers: tuple[str, ...] = ()
 
@@ -44,6 +45,7 @@ class Index:
     parsers: Mapping[str, Parser]
     by_receiver: Mapping[str, tuple[Parser, ...]] = field(default_factory=dict)
     by_app_name: Mapping[str, tuple[Parser, ...]] = field(default_factory=dict)
+    by_platform: Mapping[str, tuple[Parser, ...]] = field(default_factory=dict)
     by_marker: Mapping[str, tuple[Parser, ...]] = field(default_factory=dict)
     markers: re.Pattern[str] | None = None
 
@@ -72,6 +74,8 @@ class Index:
         known = self.by_app_name.get(app) or self.by_app_name.get(app.rpartition("/")[2].lower())
         if known:
             yield from known
+        if line.platform in self.by_platform:
+            yield from self.by_platform[line.platform]
         if self.markers is not None:
             for marker in dict.fromkeys(self.markers.findall(line.text)):
                 yield from self.by_marker[marker]
@@ -89,6 +93,7 @@ def load(folder: Path = HERE) -> Index:
         parsers=parsers,
         by_receiver=_by(parsers.values(), "receivers"),
         by_app_name=_by(parsers.values(), "app_names"),
+        by_platform=_by(parsers.values(), "platforms"),
         by_marker=markers,
         markers=re.compile("|".join(map(re.escape, longest_first))) if markers else None,
     )
@@ -102,11 +107,23 @@ def _by(parsers: Iterable[Parser], attribute: str) -> dict[str, tuple[Parser, ..
     return found
 
 
+_KEYS = frozenset({"match", "set", "before", "rules", "takes_unknown"})
+_MATCH_KEYS = frozenset({"app_name", "platform", "contains", "receiver"})
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: frozenset[str]) -> None:
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise ValueError(f"unknown key {unknown[0]!r}, known are {', '.join(sorted(known))}")
+
+
 def _parser(file: Path) -> Parser:
     name = file.parent.name
     try:
         document: dict[str, Any] = yaml.load(file.read_text("utf-8"), Loader=yaml.CSafeLoader)
         match = document.get("match", {})
+        _refuse_unknown(document, _KEYS)
+        _refuse_unknown(match, _MATCH_KEYS)
         parse: Parse = RuleSet.of(document).parse
         if (file.parent / "parser.py").exists():
             parse = import_module(f"monitoring.parsers.{name}.parser").parse
@@ -115,10 +132,11 @@ def _parser(file: Path) -> Parser:
             parse=parse,
             fields={key: tuple(v) if isinstance(v, list) else v for key, v in document.get("set", {}).items()},
             app_names=tuple(match.get("app_name", ())),
+            platforms=tuple(match.get("platform", ())),
             contains=tuple(match.get("contains", ())),
             receivers=tuple(match.get("receiver", ())),
         )
-    except (OSError, yaml.YAMLError, ImportError, AttributeError, ValueError, TypeError) as error:
+    except (OSError, yaml.YAMLError, ImportError, AttributeError, ValueError, KeyError, TypeError) as error:
         raise ParserError(
             f"parser {name} cannot be used: {error}", where=file, fix="correct it or remove the folder"
         ) from error

@@ -1,0 +1,115 @@
+"""A parser is a folder: found by itself, chosen by what it says it answers to, refused when it is broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from monitoring.errors import ParserError
+from monitoring.parsers import Index, Line, ip_text, load, mac_text
+from monitoring.parsers._rules import RuleSet
+from tests.unit.monitoring.lab import RECEIVED
+
+
+def _index(folder: Path, **parsers: str) -> Index:
+    for name, text in parsers.items():
+        (folder / name).mkdir()
+        (folder / name / "parser.yaml").write_text(text, "utf-8")
+    return load(folder)
+
+
+def _chosen(index: Index, text: str, app: str = "", platform: str = "", receiver: str = "", hint: str = "") -> str:
+    found = index.parse(Line(text, app, RECEIVED, platform), receiver=receiver, hint=hint)
+    return "" if found is None else found[0].name
+
+
+def test_each_way_of_choosing(tmp_path: Path) -> None:
+    index = _index(
+        tmp_path,
+        by_app="match: {app_name: [appd]}\ntakes_unknown: true",
+        by_text="match: {contains: ['%X-']}\ntakes_unknown: true",
+        by_platform="match: {platform: [ios]}\ntakes_unknown: true",
+        by_receiver="match: {receiver: [trap]}\ntakes_unknown: true",
+        by_hint="takes_unknown: true",
+    )
+    assert _chosen(index, "x", app="appd") == "by_app"
+    assert _chosen(index, "x", app="/usr/sbin/APPD") == "by_app"
+    assert _chosen(index, "a %X- b") == "by_text"
+    assert _chosen(index, "x", platform="ios") == "by_platform"
+    assert _chosen(index, "x", app="appd", receiver="trap") == "by_receiver"
+    assert _chosen(index, "x", app="appd", hint="by_hint") == "by_hint"
+    assert _chosen(index, "x", app="other") == ""
+    assert index.takes_whole("trap") and not index.takes_whole("syslog-udp")
+
+
+def test_a_parser_that_does_not_know_a_line_leaves_it_to_the_next(tmp_path: Path) -> None:
+    rule = "rules: [{pattern: 'known'}]"
+    index = _index(
+        tmp_path,
+        first=f"match: {{app_name: [appd]}}\n{rule}",
+        second="match: {app_name: [appd]}\ntakes_unknown: true",
+    )
+    assert _chosen(index, "known", app="appd") == "first"
+    assert _chosen(index, "other", app="appd") == "second"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("rules: [{pattern: '('}]", "missing \\), unterminated subpattern"),
+        ("rules: [{pattern: '<source.ip:adress>'}]", "unknown kind adress"),
+        ("rules: [{set: {a: b}}]", "pattern"),
+        ("match: {app: [x]}", "unknown key 'app'"),
+        ("match: [", "while parsing"),
+        ("- a", "cannot be used"),
+    ],
+)
+def test_a_broken_parser_is_refused_with_its_file(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(ParserError, match=reason) as caught:
+        _index(tmp_path, broken=text)
+    assert "broken/parser.yaml" in str(caught.value)
+
+
+def _parsed(pattern: str, text: str) -> dict[str, object] | None:
+    found = RuleSet.of({"rules": [{"pattern": pattern, "set": {"event.action": "a"}}]}).parse(Line(text, "", RECEIVED))
+    return None if found is None else dict(found)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "expected"),
+    [
+        ("a <x.y> b", "a 1 b", {"x.y": "1"}),
+        ("a <x:int>", "a 12", {"x": 12}),
+        ("a <x:ip>", "a ::ffff:10.0.0.1", {"x": "10.0.0.1"}),
+        ("a <x:ip>", "a fe80::1%eth0", {"x": "fe80::1"}),
+        ("a <x:ip>", "a 999.1", {}),  # looks like one and is none: left out
+        ("a <x:mac>", "a 02:aa:bb:00:00:01", {"x": "02-AA-BB-00-00-01"}),
+        ("a <x:seconds>", "a -1.5", {"x": -1500.0}),
+        ("a <x>", "a -", {}),
+        ("a(?: <x>)? b", "a b", {}),
+        ("a\\<b> <x>", "a<b> 1", {"x": "1"}),
+        ("(?:a|b) <x>", "b 1", {"x": "1"}),
+        ("ab? <x>", "a 1", {"x": "1"}),
+        ("a <x:rest>", "a 1\n2", {"x": "1\n2"}),
+    ],
+)
+def test_what_a_pattern_takes_out(pattern: str, text: str, expected: dict[str, object]) -> None:
+    assert _parsed(pattern, text) == {"event.action": "a", **expected}
+
+
+def test_a_pattern_begins_at_the_first_character() -> None:
+    assert _parsed("b <x>", "a b 1") is None
+
+
+def test_what_stands_before_every_message_is_taken_off() -> None:
+    rules = RuleSet.of({"before": "\\[<id:digits>\\] ", "rules": [{"pattern": "hello <who>"}], "takes_unknown": True})
+    assert rules.parse(Line("[7] hello lan", "", RECEIVED)) == {"id": "7", "who": "lan"}
+    assert rules.parse(Line("hello lan", "", RECEIVED)) == {"who": "lan"}
+    assert rules.parse(Line("[7] bye", "", RECEIVED)) == {"id": "7"}
+
+
+def test_addresses_in_their_usual_form() -> None:
+    assert ip_text("2001:DB8:0:0::1") == "2001:db8::1"
+    assert ip_text("10.0.0.256") is None
+    assert mac_text("02:aa:BB:00:00:01") == "02-AA-BB-00-00-01"
