@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterable
 
 from inventory.errors import OpsError
-from network.change import Outcome
 from network.plan import DevicePlan, Plan
 from network.platform import load_platform
 from network.topology import BlastRadius
+from network.work import Outcome
 
 
 def say(text: str) -> None:

@@ -5,7 +5,6 @@
 `operations` holds the verbs in one call each; what is listed here is what other packages use.
 """
 
-from network.change import Outcome, Work
 from network.check import Check, Verdict
 from network.diff import Difference, diff
 from network.intent import Intent, intent_of
@@ -14,6 +13,7 @@ from network.plan import Plan, load_plan, routers
 from network.platform import load_platform, platform_names
 from network.render import render
 from network.tree import parse
+from network.work import Outcome, Work
 
 __all__ = [
     "Check",

@@ -8,92 +8,25 @@ next command: the journal is all it needs.
 
 from __future__ import annotations
 
-import getpass
-import os
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict, replace
+from datetime import timedelta
 
 from inventory.errors import OpsError
 from inventory.model import Province
 from network import backup
-from network.check import NEIGHBOURS, Adjacency, Check, Verdict, excused, expected, run_all, wait_for
-from network.device import Connect
+from network.check import NEIGHBOURS, Verdict, excused, expected, run_all, wait_for
 from network.diff import commands
 from network.errors import NetworkError, StalePlan
 from network.fleet import Fleet
-from network.intent import DEAD
 from network.journal import Journal
 from network.lock import locked
 from network.plan import NAMESPACE, Goal, Plan, Reading, each, each_or_raise, masked_lines, plan_of
 from network.platform import Platform
 from network.tree import Tree, canonical, parse
-
-SETTLE = timedelta(seconds=45)  # ten dead intervals: what is not up by then does not come up
-HOLD = DEAD + timedelta(seconds=1)  # a neighbour lost by the change is gone from the device's list by then
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How a change ended. `result` is confirmed, reverted, failed, or nothing (there was nothing to do)."""
-
-    change_id: str | None
-    result: str
-    devices: tuple[str, ...]
-    reason: str = ""  # why it is not confirmed
-    verdicts: tuple[Verdict, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        return self.result in ("confirmed", "nothing")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """What a change is carried out with. `checks` come from outside (canh wires them)."""
-
-    province: Province
-    data_dir: Path
-    connect: Connect
-    checks: Sequence[Check] = ()
-    operator: str = ""
-    settle: timedelta = SETTLE
-    hold: timedelta = HOLD
-    patience: timedelta = timedelta()  # how long to wait for a machine that is still starting
-    say: Say = lambda _text: None
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-
-    @property
-    def who(self) -> str:
-        return self.operator or os.environ.get("SUDO_USER") or getpass.getuser()
-
-    @property
-    def journals(self) -> Path:
-        return self.data_dir / "changes"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
-    """What held before a change: which neighbours were up, which checks failed (None: nobody looked)."""
-
-    neighbours: frozenset[Adjacency]
-    failing: frozenset[str] | None
-
-    def as_fields(self) -> dict[str, object]:
-        rows = [[a.device, a.neighbour, a.interface] for a in sorted(self.neighbours)]
-        return {"neighbours": rows, "failing": None if self.failing is None else sorted(self.failing)}
-
-    @classmethod
-    def from_fields(cls, fields: Mapping[str, Any]) -> Baseline:
-        rows = (Adjacency(device=d, neighbour=n, interface=i) for d, n, i in fields["neighbours"])
-        failing = fields["failing"]
-        return cls(neighbours=frozenset(rows), failing=None if failing is None else frozenset(failing))
+from network.work import Baseline, Outcome, Work
 
 
 def carry_out(work: Work, plan: Plan, goal: Goal, *, kind: str = "apply", floor: Baseline | None = None) -> Outcome:

@@ -1,7 +1,7 @@
 """What a router shall do, in no vendor's words: derived from the inventory, rendered by a platform.
 
 Addresses are not here: a machine gets them on its first day (systemd-networkd), so that it can be
-reached before it is configured; see docs/decisions/network-owns-routing.md.
+reached before it is configured; see docs/decisions/0002-network-owns-routing.md.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from inventory.errors import OpsError
 from inventory.model import Province
 from network import backup, journal
 from network import plan as planning
-from network.change import Baseline, Outcome, Work, carry_out, carry_out_now
+from network.change import carry_out, carry_out_now
 from network.check import Check
 from network.errors import NetworkError, NotOnFile, StalePlan
 from network.netmiko_device import access_of, connector
@@ -23,6 +23,7 @@ from network.plan import Goal, Plan, Reading, Survey, masked_lines, plan_of, rou
 from network.platform import load_platform
 from network.recovery import recover
 from network.tree import parse
+from network.work import Baseline, Outcome, Work
 
 START_PATIENCE = timedelta(seconds=60)  # a machine that boots on a busy host
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from inventory.errors import OpsError
 from network import backup, journal
-from network.change import Outcome, Work, put_back
+from network.change import put_back
 from network.check import expected, wait_for
 from network.errors import DeviceBusy, NetworkError
 from network.fleet import Fleet
@@ -22,6 +22,7 @@ from network.lock import locked
 from network.plan import each_or_raise
 from network.platform import load_platform
 from network.tree import Tree, parse
+from network.work import Outcome, Work
 
 
 def recover(work: Work) -> tuple[Outcome, ...]:

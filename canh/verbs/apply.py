@@ -9,10 +9,10 @@ import sys
 from canh.context import Context
 from canh.network_checks import checks_of
 from canh.network_printing import complain, print_outcome, print_plan, say
-from network.change import Work
 from network.errors import NetworkError
 from network.operations import apply_plan, make_plan, work_for
 from network.plan import Plan, load_plan
+from network.work import Work
 
 HELP = "change devices: backed up, journalled, in waves, verified, reverted by itself when it does not verify"
 

@@ -22,13 +22,14 @@ import pytest
 from inventory import load
 from inventory.model import Province
 from network import journal
-from network.change import Work, carry_out_now
+from network.change import carry_out_now
 from network.errors import DeviceUnreachable, HostKeyRefused, LoginRefused
 from network.netmiko_device import access_of, open_device
 from network.operations import drift, push, work_for
 from network.plan import Reading, reading_of
 from network.platform import load_platform
 from network.tree import applied, parse
+from network.work import Work
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("CANH_DATA", ROOT / "var")).resolve()

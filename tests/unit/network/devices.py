@@ -14,10 +14,10 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from inventory.model import Province
-from network.change import Work
 from network.errors import DeviceUnreachable, LineRejected
 from network.platform import Platform, load_platform
 from network.tree import Draft, lines_of, parse
+from network.work import Work
 
 DAY_0 = "frr version 8.4.4\nfrr defaults traditional\nhostname {name}\nlog syslog informational\n!\nend\n"
 START = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)

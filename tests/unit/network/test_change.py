@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from network import backup, journal
-from network.change import Outcome, Work, carry_out, carry_out_now
+from network.change import carry_out, carry_out_now
 from network.check import Adjacency, Verdict, wait_for
 from network.diff import commands
 from network.errors import DeviceBusy, DeviceUnreachable, NetworkError, StalePlan
@@ -18,6 +18,7 @@ from network.lock import locked
 from network.operations import apply_plan, drift, make_plan, rollback
 from network.plan import Plan, load_plan, plan_of, reading_of, routers, to_inventory
 from network.tree import parse
+from network.work import Outcome, Work
 from tests.unit.network.devices import START, FileLab
 
 
