@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 import sys
 import time
@@ -21,6 +22,7 @@ import uvloop
 from inventory.model import Province
 from monitoring.errors import SpoolError
 from monitoring.receivers import Counters, Intake, Listen, SyslogTcp, SyslogUdp, UdpReceiver
+from monitoring.receivers.tcp import MOST_CONNECTIONS
 from monitoring.snmp.notification import Notifications
 from monitoring.snmp.poller import Poller, targets_of
 from monitoring.snmp.traps import TrapReceiver
@@ -226,6 +228,8 @@ def collect(settings: CollectorSettings, province: Province, province_dir: Path,
     logging.basicConfig(level=logging.INFO, format="canh collect: %(message)s", stream=sys.stderr)
     command = (sys.executable, "-m", "monitoring.storing", str(province_dir), str(data_dir))
 
+    _allow_many_connections()
+
     async def until_told() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -234,3 +238,11 @@ def collect(settings: CollectorSettings, province: Province, province_dir: Path,
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(until_told())
+
+
+def _allow_many_connections() -> None:
+    """Raise the soft limit of open files, 1,024 by default, to what our own limit of connections needs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MOST_CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, 2 * MOST_CONNECTIONS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -208,7 +208,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_makes_tcp_wait_drops_and_counts_udp_and_recovers(small_disk: Path) -> None:
-    collecting = Collecting(small_disk / "data", "--no-store")
+    collecting = Collecting(small_disk / "data")
     collecting.log = small_disk.parent / "collect.log"
     collecting.start()
     ballast = small_disk / "ballast"
@@ -227,12 +227,14 @@ def test_a_full_disk_makes_tcp_wait_drops_and_counts_udp_and_recovers(small_disk
             eventually(lambda: len(collecting.spooled()) >= 201)
             stream.sendall(b"<13>after\n")
             eventually(lambda: collecting.spooled()[-1][1] == b"<13>after")
+        eventually(lambda: collecting.stats()["in_flight"] == 0)
         assert collecting.stop() == 0
     finally:
         if collecting.process is not None and collecting.process.poll() is None:
             collecting.kill()
     raws = [raw for _, raw in collecting.spooled()]
     assert [raw.split()[1] for raw in raws if raw.startswith(b"<13>waits")] == [b"%d" % n for n in range(200)]
+    assert sorted(collecting.stored()) == sorted((event_id, raw.decode()) for event_id, raw in collecting.spooled())
     balance = collecting.stats()
     kept = sum(raw.startswith(b"<13>dropped") for raw in raws)
     assert balance["balances"]

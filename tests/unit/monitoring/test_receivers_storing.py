@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from canh.cli import main
 from monitoring import storing
 from monitoring.dead import dead_letters
 from monitoring.event import Event
@@ -199,6 +200,28 @@ def test_drops_count_as_received_and_accounted_for(spool: Spool, tmp_path: Path)
     assert json.loads(json.dumps(balance.document()))["reasons"]["dropped"] == {
         "spool-full": {"syslog-udp 10.0.0.9": 5}
     }
+
+
+def test_the_command_line_says_whether_it_balances_and_lists_the_dead(
+    spool: Spool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(spool, 0, 2, lambda n: b"poison" if n else b"message 0")
+    sink = writer(tmp_path)
+    storer = Storer(tmp_path, event_of, sink)
+    storer.step()
+    storer.commit()
+    sink.close()
+    assert main(["--data", str(tmp_path), "--json", "stats"]) == 0
+    assert json.loads(capsys.readouterr().out)["dead"] == 1
+    assert main(["--data", str(tmp_path), "stats"]) == 0
+    assert "dead: no-event: syslog-udp 10.0.0.1: 1" in capsys.readouterr().out
+    assert main(["--data", str(tmp_path), "stats", "--dead"]) == 0
+    assert json.loads(capsys.readouterr().out)["reason"] == "no-event"
+    store = json.loads((tmp_path / "stats/store.json").read_text())
+    next(iter(store["spools"].values()))["stored"] = {}
+    (tmp_path / "stats/store.json").write_text(json.dumps(store))
+    assert main(["--data", str(tmp_path), "stats"]) == 1
+    assert "DOES NOT BALANCE" in capsys.readouterr().out
 
 
 def test_a_loss_nobody_counted_shows(spool: Spool, tmp_path: Path) -> None:

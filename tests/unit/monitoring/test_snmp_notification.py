@@ -174,14 +174,14 @@ def test_an_altered_message_is_rejected_wherever_it_was_altered() -> None:
 
 
 @given(octets=st.binary(max_size=200))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_no_datagram_stops_the_receiver(octets: bytes) -> None:
     taken = notifications().take(octets, 100.0)
     assert taken.reason == "malformed"
 
 
 @given(data=st.data())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_no_mutation_of_a_trap_stops_the_receiver(data: st.DataObject) -> None:
     octets = bytearray(TRAP_V2C)
     assert told(TRAP_V2C)["name"] == "authenticationFailure"

@@ -55,7 +55,7 @@ raws = st.lists(st.binary(max_size=300), max_size=12)
 
 
 @given(batches=st.lists(raws, max_size=5))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_what_is_appended_is_read_in_order(
     batches: list[list[bytes]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -131,7 +131,7 @@ def test_a_torn_tail_is_cut_wherever_it_was_torn(tmp_path: Path) -> None:
 
 
 @given(victim=st.integers(0, 3), data=st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_a_damaged_record_is_skipped_and_counted_and_the_others_stay(
     victim: int, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -167,7 +167,7 @@ def test_a_record_hidden_in_a_message_is_never_taken_for_one(tmp_path: Path) -> 
 
 
 @given(rubbish=st.binary(max_size=2000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_no_content_of_a_segment_stops_a_reader(rubbish: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     directory = tmp_path_factory.mktemp("spool")
     spool = Spool(directory)
