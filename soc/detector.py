@@ -226,8 +226,15 @@ def _in_order(batches: Sequence[Batch]) -> tuple[list[SpoolRecord], dict[str, in
 
 
 def _locked(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+    except OSError as error:
+        raise DetectError(
+            f"the data directory cannot be written: {error.strerror}",
+            where=path.parent,
+            fix="make it writable for the user that runs canh, and its file system not read-only",
+        ) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -95,8 +96,6 @@ def correlation_of(document: Mapping[str, Any], origin: Origin, digest: str, tit
 
 def resolved(correlation: Correlation, known: Mapping[str, str]) -> Correlation:
     """With the ids of the rules it names. `known`: id or name -> id. Raises CorrelationError."""
-    from dataclasses import replace
-
     missing = [name for name in correlation.rules if name not in known]
     if missing:
         raise CorrelationError(f"it refers to {', '.join(missing)}, which no loaded rule is called")

@@ -77,9 +77,22 @@ def load(folders: Iterable[Path], placeholders: Placeholders, *, pipelines: Sequ
 def log_sources() -> str:
     """The routing table as the engine takes it. Raises RuleError."""
     try:
-        return json.dumps(yaml.load(LOG_SOURCES.read_text("utf-8"), _LOADER))  # noqa: S506
+        entries = yaml.load(LOG_SOURCES.read_text("utf-8"), _LOADER)  # noqa: S506
     except (OSError, yaml.YAMLError) as error:
         raise RuleError(f"the log source table cannot be read: {error}", where=LOG_SOURCES) from error
+    shipped = [_renamed(entry, names) for names in _SHIPPERS for entry in entries if "Channel" in entry["when"]]
+    return json.dumps(entries + shipped)
+
+
+# What Windows' own names are called by those who ship its events as ECS.
+_SHIPPERS = (
+    {"Channel": "winlog.channel", "EventID": "winlog.event_id"},
+    {"Channel": "winlog.channel", "EventID": "event.code"},
+)
+
+
+def _renamed(entry: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {"when": {names.get(field, field): values for field, values in entry["when"].items()}, "is": entry["is"]}
 
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -169,8 +182,8 @@ def _compiled(
     silent = _silent(usable, linked)
     rules_done = tuple(replace(r, alerts=r.id not in silent) for r in usable)
     correlations_done = tuple(replace(c, alerts=c.id not in silent) for c in linked)
-    everything: tuple[AnyRule, ...] = (*rules_done, *correlations_done)
-    digest = _digest(table, *texts, *sorted(r.digest for r in everything))
+    everything = [*(_digest(d.text, str(d.ours)) for d in documents), *(c.digest for c in correlations_done)]
+    digest = _digest(table, *texts, *sorted(everything))
     return RuleSet(
         rules=rules_done,
         correlations=correlations_done,

@@ -15,6 +15,7 @@ from monitoring.event import Event, Value
 from monitoring.spool import SpoolRecord
 from soc import placeholders
 from soc.alert import Alert
+from soc.detection import Detection
 from soc.sigma import OWN_RULES, RuleSet, load
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -101,3 +102,43 @@ class Remembered:
             (a.id, a.rule_id, a.device, a.group, a.count, a.first_seen, a.last_seen, tuple(e.id for e in a.events))
             for a in self.alerts.values()
         }
+
+
+FAILED = """
+    title: Refused
+    id: 00000000-0000-4000-8000-000000000001
+    name: refused
+    logsource: {category: authentication}
+    detection:
+        selection: {event.action: login, event.outcome: failure}
+        condition: selection
+    level: informational
+"""
+
+
+def correlation(kind: str, condition: str, *, group: str = "[source.ip]", span: str = "10s", number: int = 2) -> str:
+    return f"""
+    title: Counted {kind}
+    id: 00000000-0000-4000-8000-00000000000{number}
+    correlation:
+        type: {kind}
+        rules: [refused]
+        group-by: {group}
+        timespan: {span}
+        condition: {condition}
+    level: high
+    """
+
+
+def run(rules: RuleSet, events: list[Event], lateness: float = 2) -> Detection:
+    """All events in order of receiving, then until nothing waits."""
+    detection = Detection(rules, timedelta(seconds=lateness))
+    for one in sorted(events, key=lambda e: e.received):
+        detection.take([one], START)
+    detection.flush(START)
+    return detection
+
+
+def alerts(detection: Detection) -> set[tuple[object, ...]]:
+    found = detection.episodes.changes().changed.values()
+    return {(e.alert_id, e.group, e.count, e.first_us, e.last_us) for e in found if not e.is_silent}

@@ -102,6 +102,23 @@ def test_an_alert_keeps_its_events_and_names_device_site_and_group(tmp_path: Pat
     detector.close()
 
 
+def test_an_alert_of_a_chain_keeps_the_events_of_what_it_builds_on(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool/collect")
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    lines = [failed_line(start + timedelta(seconds=n)) for n in range(6)]
+    last = failed_line(start + timedelta(seconds=9))
+    accepted = last.raw.replace(b"Failed password", b"Accepted publickey")
+    spool.append([*lines, last._replace(raw=accepted)])
+    cases = Remembered()
+    detector = detector_of(tmp_path, cases)
+    finish(detector)
+    by_title = {alert.title: alert for alert in cases.alerts.values()}
+    chain = by_title["Login succeeded after many failures"]
+    assert [e.text("event.outcome") for e in chain.events] == ["failure"] * 6 + ["success"]
+    assert set(by_title) == {"Login succeeded after many failures", "Many failed logins from one address"}
+    detector.close()
+
+
 def test_two_spools_are_one_stream(tmp_path: Path) -> None:
     start = datetime.now(UTC) - timedelta(minutes=5)
     for name, odd in (("a", 0), ("b", 1)):
@@ -145,6 +162,31 @@ def test_a_state_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match="cannot be opened") as told:
         detector_of(tmp_path, Remembered())
     assert "fix:" in str(told.value)
+
+
+def test_a_data_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DetectError, match="cannot be written") as told:
+        detector_of(tmp_path / "file" / "data", Remembered())
+    assert "fix: make it writable" in str(told.value)
+
+
+def test_a_full_disk_ends_detection_with_a_reason_and_loses_nothing(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool/collect")
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    spool.append([failed_line(start + timedelta(seconds=n / 10), f"10.250.65.{n % 200}") for n in range(400)])
+    cases, rules = Remembered(), rules_of(tmp_path / "rules", LOUD, COUNTED)
+    detector = detector_of(tmp_path, cases, rules)
+    (pages,) = detector.outbox._db.execute("PRAGMA page_count").fetchone()
+    detector.outbox._db.execute(f"PRAGMA max_page_count = {pages + 5}")
+    with pytest.raises(DatabaseError, match="full") as told:
+        drain(detector)
+    assert "fix: free space" in str(told.value)
+    detector.close()
+    again = detector_of(tmp_path, cases, rules)
+    finish(again)
+    assert sum(alert.count for alert in cases.alerts.values() if alert.title == "Refused") == 400
+    again.close()
 
 
 def test_a_changed_rule_counts_from_nothing_and_the_others_keep_their_state(tmp_path: Path) -> None:
