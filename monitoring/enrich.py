@@ -29,6 +29,8 @@ class Sources:
         own = next((d.name for d in province.devices.values() if d.role is Role.SOC), None)
         if own is not None:  # what the platform's own host sends to itself
             self._owner |= {"127.0.0.1": own, "::1": own}
+        # The engineer's workstation is declared but sends no logs: an end of connections, not a source.
+        self._station = "" if province.lab is None else str(province.lab.station.ip)
         self._segments = tuple((s.prefix, s.site, s.zone) for s in province.segments.values())
         self._zones = {d.name: str(province.sites[d.site].zone) for d in province.devices.values()}
         self._sites = {d.name: d.site for d in province.devices.values()}
@@ -73,7 +75,7 @@ class Sources:
 
     def _end(self, side: str, address: str) -> Facts:
         owner = self._owner.get(address, "")
-        facts: dict[str, Value] = {f"canh.{side}.known": bool(owner)}
+        facts: dict[str, Value] = {f"canh.{side}.known": bool(owner) or address == self._station}
         if owner:
             facts[f"canh.{side}.device"] = owner
         segment = self._segment(address)

@@ -54,6 +54,12 @@ def test_both_ends_of_a_connection_are_looked_up() -> None:
     assert event.get("canh.dst.known") is False and "canh.dst.site" not in event.fields
 
 
+def test_the_engineers_workstation_is_a_known_end_but_no_source() -> None:
+    login = "<38>1 2026-11-22T03:19:58Z h sshd 1 - - Accepted publickey for ansible from 10.250.255.1 port 5 ssh2"
+    assert pipeline().event_of(record(login)).get("canh.src.known") is True
+    assert pipeline().event_of(record(login, peer="10.250.255.1")).get("canh.source.known") is False
+
+
 @pytest.mark.parametrize("ahead_s", [6, 3600, 86400 * 400])
 def test_a_clock_in_the_future_is_corrected_and_flagged(ahead_s: int) -> None:
     stamp = (RECEIVED + timedelta(seconds=ahead_s)).isoformat()
