@@ -119,7 +119,8 @@ def is_building() -> bool:
 
 def _build_base(base: Path) -> None:
     unfinished = base.with_name(f".building-{base.name}")
-    with tempfile.TemporaryDirectory(prefix="canh-apt-") as folder:
+    # Not /tmp: what a killed build leaves here is found and removed by the next one.
+    with tempfile.TemporaryDirectory(prefix=".building-tmp-", dir=images_dir()) as folder:
         archives = _write_sources(Path(folder))
         command = [
             # All of it dies with us, mounts included: nothing of a killed build is left behind.
@@ -138,7 +139,8 @@ def _build_base(base: Path) -> None:
             *("--aptopt=APT::Install-Recommends false", f"--customize-hook={CUSTOMIZE}"),
             *(sources.SUITE, str(unfinished), *archives),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+        env = {**os.environ, "TMPDIR": folder}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", env=env)
     if done.returncode != 0:
         raise ImageFailed(
             f"mmdebstrap could not build the base image:\n{done.stderr.strip()[-1500:]}",

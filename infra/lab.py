@@ -83,10 +83,11 @@ def down(folder: LabFolder, progress: Progress) -> None:
     LabNames(lab=folder.lab)
     preflight.require_root()
     with lock.held(folder.lab, progress) as descriptor:
+        _refuse_foreign(folder)
         stack = folder.stack(progress) if (folder.data_dir / "lab/pulumi").is_dir() else None
         forward.remove(folder.lab)
         try:
-            if stack is not None and _owner(folder) in (None, folder.data_dir):
+            if stack is not None:
                 stack.destroy(progress, descriptor)
         except LabBusy:
             raise
@@ -135,20 +136,25 @@ def _machines_and_links(folder: LabFolder, province: Province, progress: Progres
 
 def _claim(folder: LabFolder, progress: Progress) -> None:
     """A lab belongs to one data directory; what a vanished one has left is swept, a live one is refused."""
-    owner = _owner(folder)
-    if owner is not None and owner != folder.data_dir:
-        if (owner / "lab/lab.json").exists():
-            raise LabBusy(
-                f"lab {folder.lab} is the lab of another data directory",
-                where=owner,
-                fix="take it down with `canh --data DIR lab down`, or set CANH_LAB to another id",
-            )
+    _refuse_foreign(folder)
+    if _owner(folder) not in (None, folder.data_dir):
         progress(f"removing what an earlier lab {folder.lab} has left")
         sweep.sweep(folder.lab)
     folder.names.directory.mkdir(parents=True, exist_ok=True)
     (folder.names.directory / "owner").write_text(str(folder.data_dir))
     folder.data_dir.mkdir(parents=True, exist_ok=True)
     sweep_unfinished_bakes()
+
+
+def _refuse_foreign(folder: LabFolder) -> None:
+    """Raise LabBusy when the lab of this id belongs to another data directory that still has it."""
+    owner = _owner(folder)
+    if owner not in (None, folder.data_dir) and (owner / "lab/lab.json").exists():
+        raise LabBusy(
+            f"lab {folder.lab} is the lab of another data directory",
+            where=owner,
+            fix=f"take it down with `canh --data {owner} lab down`, or set CANH_LAB to another id",
+        )
 
 
 def _owner(folder: LabFolder) -> Path | None:

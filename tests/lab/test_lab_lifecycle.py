@@ -185,6 +185,7 @@ def test_what_is_broken_by_hand_is_seen_by_refresh_and_repaired_by_up(up: Lab) -
 def test_another_data_directory_may_not_take_a_living_lab(up: Lab, tmp_path: Path) -> None:
     other = Lab(tmp_path, int(up.env["CANH_CONSOLE_PORT"]))
     assert "another data directory" in other.run("lab", "up", "--machines-only", code=2)
+    assert "another data directory" in other.run("lab", "down", code=2)
     assert set(up.states().values()) == {"running"}
 
 
