@@ -103,6 +103,10 @@ def _eval(rules: RuleSet) -> int:
 
     for reason, count in Counter(refusal.reason.split(":")[0] for refusal in rules.refused).most_common():
         print(f"canh rules eval: {count} refused: {reason}", file=sys.stderr)
-    for line in evaluate(rules, sys.stdin.buffer, _CHUNK):
+
+    def unreadable(lines: int) -> None:
+        print(f"canh rules eval: {lines} lines are no JSON object", file=sys.stderr)
+
+    for line in evaluate(rules, sys.stdin.buffer, _CHUNK, unreadable):
         sys.stdout.write(line + "\n")
     return 0

@@ -7,7 +7,7 @@ order of their own time, which is `@timestamp` (or the names Windows tools use f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,12 +17,18 @@ from soc.sigma.correlator import Correlator, Firing, Sighting
 from soc.sigma.loader import RuleSet
 from soc.sigma.matcher import Matcher
 from soc.sigma.rule import EPISODE_GAP
+from soc.sigma.windows_json import flattened
 
 TIMES = ("@timestamp", "UtcTime", "SystemTime", "TimeCreated", "EventTime", "winlog.time_created")
 
 
-def evaluate(rules: RuleSet, lines: Iterable[bytes], chunk: int = 2000) -> Iterator[str]:
-    """NDJSON in, NDJSON matches out: {"event": n from 0, "rule_id", "title"}; blank lines are no events."""
+def evaluate(
+    rules: RuleSet, lines: Iterable[bytes], chunk: int = 2000, unreadable: Callable[[int], None] = lambda n: None
+) -> Iterator[str]:
+    """NDJSON in, NDJSON matches out: {"event": n from 0, "rule_id", "title"}; blank lines are no events.
+
+    unreadable: told how many lines were no JSON object, when there were any.
+    """
     matcher = Matcher(rules)
     correlated = _Correlated(rules)
     for start, batch in _batches(lines, chunk):
@@ -31,6 +37,8 @@ def evaluate(rules: RuleSet, lines: Iterable[bytes], chunk: int = 2000) -> Itera
             if correlated.wants(rule.id):
                 correlated.see(start + at, rule.id, batch[at])
     yield from correlated.fired()
+    if matcher.invalid:
+        unreadable(matcher.invalid)
 
 
 class _Correlated:
@@ -75,7 +83,7 @@ def _batches(lines: Iterable[bytes], size: int) -> Iterator[tuple[int, list[byte
     for line in lines:
         if not line.strip():
             continue
-        batch.append(line)
+        batch.append(flattened(line))
         if len(batch) >= size:
             yield start, batch
             start, batch = start + len(batch), []
