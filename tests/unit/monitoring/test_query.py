@@ -184,6 +184,21 @@ def test_any_text_is_a_query_or_an_error_of_ours(query: str) -> None:
         parse(query)
 
 
+FIELDS = "user.name: source.ip: source.port: message: event.category: canh.x'y: @timestamp:".split()
+VALUES = ["root", "r*t", '"a b"', "/r[o/", "/a|b/", "10.0.0.0/8", "[a TO b]", "[1 TO *]", ">=5", "*", "now", '"%_\\\\"']
+JOINTS = ["AND", "OR", "AND NOT"]
+leaf = st.builds("{}{}".format, st.sampled_from(["", *FIELDS]), st.sampled_from(VALUES))
+any_query = st.recursive(leaf, lambda q: st.builds("({} {} {})".format, q, st.sampled_from(JOINTS), q))
+
+
+@settings(max_examples=40, deadline=None)
+@given(query=any_query)
+def test_any_query_is_answered_or_refused(store: Store, query: str) -> None:
+    """Whatever is asked, the database is given SQL it can run, or the asker an error of ours."""
+    with contextlib.suppress(QueryError):
+        assert store.count(query) == len(list(store.search(query)))
+
+
 @settings(max_examples=60, deadline=None)
 @given(value=st.text(min_size=1, max_size=20))
 def test_a_quoted_value_is_only_ever_a_value(value: str) -> None:
