@@ -27,8 +27,7 @@ from monitoring.snmp.notification import Notifications
 from monitoring.snmp.poller import Poller, targets_of
 from monitoring.snmp.traps import TrapReceiver
 from monitoring.snmp.usm import Account, Engine, accounts_of, engine_of
-from monitoring.spool import Spool
-from monitoring.spool._writer import failure
+from monitoring.spool import Spool, write_failure
 
 SPOOL = "collector"  # below <data>/spool/
 EVERY = "0.0.0.0"  # noqa: S104  a collector listens on every address unless told otherwise
@@ -111,7 +110,7 @@ class Collector:
         try:
             return engine_of(self.data_dir, time.monotonic())
         except OSError as error:
-            raise failure(error, self.data_dir / "stats") from error
+            raise write_failure(error, self.data_dir / "stats") from error
 
     async def _start(
         self, spool: Spool, intake: Intake, accounts: tuple[Account, ...], worker_command: Sequence[str]

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from monitoring.durable import read_json
 from monitoring.spool import SpoolReader, Tally, spools
-from monitoring.spool._files import read_json
 from monitoring.storing import Progress
 
 Counts = Mapping[str, int]  # by source: "<receiver> <peer>"

@@ -20,11 +20,11 @@ from uuid import UUID
 
 from inventory.errors import OpsError
 from monitoring.dead import DeadLetters
+from monitoring.durable import replace_json
 from monitoring.errors import StoreError
 from monitoring.event import Event
 from monitoring.sink import EventSink
 from monitoring.spool import SpoolReader, SpoolRecord, Tally, spools
-from monitoring.spool._files import replace_json
 
 READER = "store"
 BATCH = 2000

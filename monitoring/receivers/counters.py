@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from monitoring.durable import read_json, replace_json
 from monitoring.spool import Tally
-from monitoring.spool._files import read_json, replace_json
 
 
 class Counters:

@@ -20,8 +20,8 @@ from cryptography.hazmat.decrepit.ciphers.modes import CFB
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
+from monitoring.durable import read_json, replace_json
 from monitoring.errors import SecretsError
-from monitoring.spool._files import read_json, replace_json
 
 NO_AUTH, AUTH, AUTH_PRIV = 0, 1, 3  # msgFlags, RFC 3412 section 6.4
 LEVELS = {NO_AUTH: "noAuthNoPriv", AUTH: "authNoPriv", AUTH_PRIV: "authPriv"}

@@ -25,6 +25,16 @@ Files of a spool directory:
 from monitoring.spool._reader import SpoolReader, spools
 from monitoring.spool._record import Received, SpoolRecord
 from monitoring.spool._tally import Tally
-from monitoring.spool._writer import Spool, SpoolCounts, SpoolLimits
+from monitoring.spool._writer import Spool, SpoolCounts, SpoolLimits, write_failure
 
-__all__ = ["Received", "Spool", "SpoolCounts", "SpoolLimits", "SpoolReader", "SpoolRecord", "Tally", "spools"]
+__all__ = [
+    "Received",
+    "Spool",
+    "SpoolCounts",
+    "SpoolLimits",
+    "SpoolReader",
+    "SpoolRecord",
+    "Tally",
+    "spools",
+    "write_failure",
+]

@@ -6,7 +6,8 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from monitoring.spool._files import Segment, committed, read_json, replace_json, segments, spool_id
+from monitoring.durable import read_json, replace_json
+from monitoring.spool._files import Segment, committed, segments, spool_id
 from monitoring.spool._record import LARGEST, Damage, SpoolRecord, decode, scan, seed_of
 from monitoring.spool._tally import Tally
 

@@ -14,16 +14,14 @@ from threading import Lock
 from typing import TypedDict
 from uuid import UUID, uuid4
 
+from monitoring.durable import read_json, replace_json, sync_directory
 from monitoring.errors import SpoolError, SpoolFull, SpoolLocked, SpoolUnwritable
 from monitoring.spool._files import (
     COMMITTED,
     committed,
-    read_json,
-    replace_json,
     segment_path,
     segments,
     spool_id,
-    sync_directory,
 )
 from monitoring.spool._record import Damage, Received, encode, scan, seed_of, source_at
 from monitoring.spool._tally import Tally
@@ -63,7 +61,7 @@ class Spool:
         try:
             self._open()
         except OSError as error:
-            raise failure(error, directory) from error
+            raise write_failure(error, directory) from error
 
     def append(self, batch: Sequence[Received]) -> int:
         """Put the batch to rest; when this returns it is on the disk. Returns the position behind it.
@@ -83,7 +81,7 @@ class Spool:
                 self._check_budget(len(data))
             self._write(data)
         except OSError as error:
-            raise failure(error, self.directory) from error
+            raise write_failure(error, self.directory) from error
         with self._counting:
             self.end += len(data)
             self.received.add_all(batch)
@@ -99,7 +97,7 @@ class Spool:
         try:
             self._remove_consumed()
         except OSError as error:
-            raise failure(error, self.directory) from error
+            raise write_failure(error, self.directory) from error
 
     def close(self) -> None:
         """Keep the counts, let go of the lock. What was appended is safe without it."""
@@ -238,7 +236,7 @@ class Spool:
         )
 
 
-def failure(error: OSError, directory: Path) -> SpoolError:
+def write_failure(error: OSError, directory: Path) -> SpoolError:
     """What an operating system error means for a spool."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return SpoolFull(

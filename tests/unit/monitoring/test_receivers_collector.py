@@ -1,0 +1,83 @@
+"""The collector as a whole, on loopback ports of the kernel's choice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from monitoring import collector
+from monitoring.collector import Collector, CollectorSettings
+from monitoring.receivers import Listen
+from monitoring.spool import Received, Spool, SpoolReader, spools
+from tests.unit.monitoring.lab import province
+
+LOCAL = (Listen(address="127.0.0.1", port=0),)
+SETTINGS = CollectorSettings(syslog_udp=LOCAL, syslog_tcp=LOCAL, traps=LOCAL, poll_period_s=0, with_store=False)
+
+
+def collecting(data: Path, work: Callable[[Collector], None]) -> None:
+    """Run a collector and `work` beside it; then tell it to stop."""
+
+    async def run() -> None:
+        made, stop = Collector(SETTINGS, province(), data), asyncio.Event()
+        task = asyncio.create_task(made.run(stop, ()))
+        while len(made.ports) < 3 and not task.done():
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        try:
+            await asyncio.to_thread(work, made)
+        finally:
+            stop.set()
+            await task
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+
+
+def send(made: Collector) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(b"<13>by udp", ("127.0.0.1", made.ports["syslog-udp"][0]))
+    with socket.create_connection(("127.0.0.1", made.ports["syslog-tcp"][0])) as stream:
+        stream.sendall(b"<13>by tcp\n")
+
+
+def test_it_receives_on_all_its_ports_and_stops_with_everything_at_rest(tmp_path: Path) -> None:
+    collecting(tmp_path, send)
+    records, _ = SpoolReader(spools(tmp_path)[0]).read(0)
+    assert sorted((r.receiver, r.raw) for r in records) == [
+        ("syslog-tcp", b"<13>by tcp"),
+        ("syslog-udp", b"<13>by udp"),
+    ]
+    saved = json.loads((tmp_path / "stats/collect.json").read_text())
+    assert saved["spools"]["collector"]["received"] == {"syslog-tcp 127.0.0.1": 1, "syslog-udp 127.0.0.1": 1}
+    assert saved["trouble"] is None
+
+
+class BrokenSpool(Spool):
+    def append(self, batch: list[Received]) -> int:  # type: ignore[override]
+        raise RuntimeError("a defect")
+
+
+def test_a_defect_ends_it_loudly_instead_of_receiving_into_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collector, "Spool", BrokenSpool)
+
+    async def run() -> None:
+        made, stop = Collector(SETTINGS, province(), tmp_path), asyncio.Event()
+        task = asyncio.create_task(made.run(stop, ()))
+        while len(made.ports) < 3:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        await asyncio.to_thread(send, made)
+        with pytest.raises(RuntimeError, match="a defect"):
+            await asyncio.wait_for(task, 5)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
