@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes .venv with everything pinned, the Rust module, the message catalogues and .venv/bin/canh.
+# Makes .venv with everything pinned, the Rust module and .venv/bin/canh.
 # Does nothing where the inputs have not changed. setup.sh [VENV]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -17,4 +17,3 @@ if [ "$(cat "$venv/.canh-stamp" 2>/dev/null)" != "$stamp" ]; then
     echo "$stamp" >"$venv/.canh-stamp"
 fi
 native/build.sh "$venv"
-[ ! -d soc/console/locale ] || "$venv/bin/pybabel" -q compile -d soc/console/locale
