@@ -48,15 +48,36 @@ def literal(text: str) -> str:
 
 
 def source(database: duckdb.DuckDBPyConnection, folder: Path, segments: Sequence[Segment]) -> str:
-    """What to select from to read some segments, all columns present whatever they were written with."""
-    files = "[" + ", ".join(literal(str(folder / s.file)) for s in segments) + "]"
-    if all(s.columns == _columns.schema_hash() for s in segments):
-        return f"read_parquet({files})"
-    reading = f"read_parquet({files}, union_by_name = true)"
-    present = {row[0] for row in database.execute(f"DESCRIBE SELECT * FROM {reading}").fetchall()}  # noqa: S608
-    missing = [f for f in _columns.schema() if f.name not in present]
-    added = "".join(f", NULL::{_sql_type(f.type)} AS {quoted(f.name)}" for f in missing)
-    return f"(SELECT *{added} FROM {reading})"  # noqa: S608
+    """What to select from to read some segments, all columns present whatever list they were written with.
+
+    A column that was added later is taken out of the JSON its values stood in then.
+    """
+    by_columns: dict[str, list[str]] = {}
+    for segment in segments:
+        by_columns.setdefault(segment.columns, []).append(literal(str(folder / segment.file)))
+    if list(by_columns) == [_columns.schema_hash()]:
+        return f"read_parquet([{', '.join(by_columns[_columns.schema_hash()])}])"
+    parts = []
+    for files in by_columns.values():
+        described = database.execute(f"DESCRIBE SELECT * FROM read_parquet({files[0]})").fetchall()  # noqa: S608
+        present = {row[0] for row in described}
+        chosen = ", ".join(quoted(f.name) if f.name in present else _from_rest(f) for f in _columns.schema())
+        parts.append(f"SELECT {chosen} FROM read_parquet([{', '.join(files)}])")  # noqa: S608
+    return f"({' UNION ALL '.join(parts)})"
+
+
+def _from_rest(field: pa.Field) -> str:
+    """A column that a segment has not, out of its JSON column; an address as number cannot be had."""
+    kind = _sql_type(field.type)
+    if kind == "BLOB":
+        return f"NULL::BLOB AS {quoted(field.name)}"
+    path = literal('$."' + field.name.replace('"', '\\"') + '"')
+    text = (
+        f"json_extract({_columns.REST}, {path})"
+        if kind.endswith("[]")
+        else f"json_extract_string({_columns.REST}, {path})"
+    )
+    return f"TRY_CAST({text} AS {kind}) AS {quoted(field.name)}"
 
 
 def _sql_type(kind: pa.DataType) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitoring.store import Store, StoreWriter, _maintenance, _manifest
+from monitoring import ecs
+from monitoring.event import Value
+from monitoring.store import Store, StoreWriter, _columns, _maintenance, _manifest
 from monitoring.store._manifest import Manifest, Segment
 from tests.unit.monitoring.stored import NOON, event, numbers, put
 
@@ -83,23 +83,39 @@ def test_each_data_set_expires_by_its_own_time(tmp_path: Path) -> None:
         assert numbers(Store(tmp_path)) == []
 
 
-def test_segments_of_an_older_column_list_are_read_with_the_new(tmp_path: Path, writer: StoreWriter) -> None:
-    """A column that was added later is empty in what was written before; also after a merge."""
-    put(writer, [event(1, **{"rule.name": "x"})])
-    segment = writer._current().segments[0]
-    path = tmp_path / "store" / segment.file
-    table = pq.read_table(path).drop_columns(["rule.name", "source.ip", "source.ip#n"])
-    pq.write_table(table, path)
-    document = json.loads((tmp_path / "store/manifest.json").read_text())
-    document["segments"][0][6] = "older"
-    (tmp_path / "store/manifest.json").write_text(json.dumps(document))
-    writer._manifest = _manifest.load(tmp_path / "store")
-    put(writer, [event(2, **{"rule.name": "y", "source.ip": "10.0.0.1"})])
+def test_segments_of_an_older_column_list_are_read_with_the_new(
+    tmp_path: Path, writer: StoreWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A column that was added later is found in the JSON its values stood in; also after a merge."""
+    fields: dict[str, Value] = {
+        "rule.name": "x",
+        "event.category": ("a", "b"),
+        "source.port": 5,
+        "canh.src.known": True,
+    }
+    with monkeypatch.context() as older:
+        kept = tuple(f for f in ecs.columns() if f.name not in fields)
+        older.setattr(ecs, "columns", lambda: kept)
+        _forget_columns()
+        put(writer, [event(1, **fields)])
+    _forget_columns()
+    put(writer, [event(2, **{**fields, "rule.name": "y"})])
     store = Store(tmp_path)
-    assert sorted(numbers(store)) == [1, 2] and numbers(store, "rule.name:y AND source.ip:10.0.0.0/8") == [2]
-    writer.maintain(NOON + timedelta(hours=3))
+    assert len({s.columns for s in store.manifest().segments}) == 2
+    query = "rule.name:x AND event.category:b AND source.port:[1 TO 9] AND canh.src.known:true"
+    for _ in ("as written", "merged"):
+        assert sorted(numbers(store)) == [1, 2]
+        assert numbers(store, "rule.name:x AND event.category:b AND source.port:[1 TO 9] AND canh.src.known:true") == [
+            1
+        ]
+        assert store.get([event(1).id]) == [event(1, **fields)]
+        writer.maintain(NOON + timedelta(hours=3))
     assert len(store.manifest().segments) == 1
-    assert sorted(numbers(store)) == [1, 2] and numbers(store, "NOT rule.name:*") == [1]
+
+
+def _forget_columns() -> None:
+    for made_once in (_columns.schema, _columns.schema_hash, _columns._types):
+        made_once.cache_clear()
 
 
 segment_lists = st.lists(
