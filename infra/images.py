@@ -104,17 +104,17 @@ def forget_old() -> None:
             shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def is_building() -> bool:
-    """Whether a live process is building images in this cache."""
-    file = images_dir() / "build.lock"
-    if not file.exists():
-        return False
-    with file.open() as lock:
+@contextlib.contextmanager
+def idle() -> Iterator[bool]:
+    """Whether nobody builds images in this cache; where so, nobody begins to until the block ends."""
+    images_dir().mkdir(parents=True, exist_ok=True)
+    with (images_dir() / "build.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return True
-    return False
+            yield False
+        else:
+            yield True
 
 
 def _build_base(base: Path) -> None:

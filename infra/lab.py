@@ -118,8 +118,8 @@ def console_of(folder: LabFolder) -> str | None:
 
 def sweep_unfinished_bakes() -> None:
     """Remove machines of image builds that were killed; a build that is going on is left alone."""
-    if not images.is_building():
-        for lab in sweep.labs():
+    with images.idle() as nobody_builds:
+        for lab in sweep.labs() if nobody_builds else ():
             if (LabNames(lab=lab).directory / "bake").exists():
                 sweep.sweep(lab)
 

@@ -126,7 +126,7 @@ def wait_until_ready(spec: MachineSpec, *, timeout_s: float = BOOT_TIMEOUT_S) ->
             waiting_for = "sshd on mgmt0"
             if _ssh_greets(spec):
                 waiting_for = "the end of the boot"
-                if _has_booted(pid):
+                if _has_booted(pid, deadline - time.monotonic()):
                     return
         time.sleep(0.1)
     raise MachineFailed(
@@ -200,12 +200,14 @@ def _ssh_greets(spec: MachineSpec) -> bool:
         return False
 
 
-def _has_booted(pid: int) -> bool:
-    """Whether the machine's systemd has run its start-up jobs; a failed unit (`degraded`) is for its owner to see."""
+def _has_booted(pid: int, timeout_s: float) -> bool:
+    """Wait until the machine's systemd has run its start-up jobs; a failed unit (`degraded`) is its owner's affair."""
     inside = ["nsenter", "--target", str(pid), "--mount", "--uts", "--ipc", "--net", "--pid"]
-    asked = subprocess.run(
-        [*inside, "systemctl", "is-system-running"], capture_output=True, text=True, check=False, timeout=30
-    )
+    asking = [*inside, "systemctl", "is-system-running", "--wait"]
+    try:
+        asked = subprocess.run(asking, capture_output=True, text=True, check=False, timeout=max(timeout_s, 1))
+    except subprocess.TimeoutExpired:
+        return False
     return asked.stdout.strip() in ("running", "degraded")
 
 

@@ -74,8 +74,10 @@ def test_an_unfinished_image_is_removed_before_the_next_is_built(playbooks: Path
     (unfinished / "etc").mkdir(parents=True)
     with images.building(print):
         assert not unfinished.exists()
-        assert images.is_building()
-    assert not images.is_building()
+        with images.idle() as nobody_builds:
+            assert not nobody_builds
+    with images.idle() as nobody_builds:
+        assert nobody_builds
 
 
 def test_cleaning_an_image_never_follows_a_link_out_of_it(tmp_path: Path) -> None:
