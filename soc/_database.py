@@ -109,7 +109,9 @@ def _make(path: Path) -> None:
 
 
 def _engine(url: str) -> Engine:
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    engine = create_engine(
+        url, pool_pre_ping=not url.startswith("sqlite"), pool_size=5, max_overflow=5, pool_timeout=30
+    )
     if url.startswith("sqlite"):
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)

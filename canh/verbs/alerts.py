@@ -9,10 +9,12 @@ import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from canh.cli import ROOT
 from canh.context import Context
 from monitoring.query import moment
 from soc.alert import Level, Resolution, Status
 from soc.cases import Case, CaseStore, Filter, document_of
+from soc.console._notes import rules_in
 
 HELP = "list, show, acknowledge or close alerts (NDJSON)"
 
@@ -22,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     listing = actions.add_parser("list", help="alerts, nearest deadline first, one JSON object a line")
     # argparse takes "-15m" for an option unless it looks like a negative number to it.
     listing._negative_number_matcher = re.compile(r"-\d+(ms|s|m|h|d|w)?$")
-    listing.add_argument("--rule", metavar="ID", help="only of this rule")
+    listing.add_argument("--rule", metavar="RULE", help="only of this rule: its id, or its folder's name in soc_rules")
     listing.add_argument("--since", metavar="TIME", help="raised from then on: -15m, now-1d, 2026-03-01T08:00")
     listing.add_argument("--status", choices=[s.value for s in Status], help="only in this state")
     listing.add_argument("--level", choices=[level.value for level in Level], help="only of this level")
@@ -67,7 +69,7 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
 def _filter(args: argparse.Namespace, ctx: Context, now: datetime) -> Filter:
     wanted: Filter = {}
     if args.rule:
-        wanted["rule"] = args.rule
+        wanted["rule"] = _ids_of(args.rule)
     if args.since:
         zone = ZoneInfo(ctx.province.time_zone) if args.since[:1].isdigit() else UTC
         wanted["since"] = moment(args.since, now=now, zone=zone)
@@ -80,6 +82,12 @@ def _filter(args: argparse.Namespace, ctx: Context, now: datetime) -> Filter:
     if args.site:
         wanted["site"] = args.site
     return wanted
+
+
+def _ids_of(rule: str) -> tuple[str, ...]:
+    """The rule's id as given, and that of the library's folder of this name."""
+    named = (id for id, known in rules_in(ROOT / "soc_rules").items() if known.folder.name == rule)
+    return (rule, *named)
 
 
 def _actor(args: argparse.Namespace) -> str:

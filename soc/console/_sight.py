@@ -53,7 +53,16 @@ class Silence:
 class Sight:
     balance: Balance | None = None  # None: no collector ever wrote here
     silent: tuple[Silence, ...] = ()
+    heard: int = 0  # devices something came from, since the watch began
+    since: datetime | None = None  # when the watch began
+    names_silence: bool = False  # it has watched long enough to call a device silent
     detecting: bool | None = None  # None: no detector ever wrote here
+
+    def sees(self, device: str, now: datetime) -> bool:
+        """Whether no alert from the device means that nothing happened there."""
+        if self.balance is None or self.balance.is_stale(now) or self.detecting is not True:
+            return False
+        return all(silence.device != device for silence in self.silent)
 
 
 @dataclass
@@ -83,7 +92,14 @@ class Watch:
             return Sight(detecting=detecting)
         counted = balance_of(self.data_dir)
         self._remember(counts_by_device(self.province, counted), now)
-        return Sight(balance=_balance(counted, collector), silent=self._silent(now), detecting=detecting)
+        return Sight(
+            balance=_balance(counted, collector),
+            silent=self._silent(now),
+            heard=sum(moved is not None for _, moved in self._seen.values()),
+            since=self.started,
+            names_silence=now - self.started >= QUIET,
+            detecting=detecting,
+        )
 
     def _remember(self, counts: Mapping[str, int], now: datetime) -> None:
         for device, count in counts.items():

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from anyio import to_thread
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -24,6 +25,7 @@ from soc.console.sessions import Session
 from soc.errors import DatabaseError, UnknownAlert, UserError
 
 ROUTERS = tuple(m.router for m in (login, overview, actions, alerts, live, controls, accounts))
+THREADS = 8  # requests worked at once; each keeps a database connection and its cache in memory
 STATIC = Path(__file__).parent / "static"
 _log = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ def create_app(console: Console) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    to_thread.current_default_thread_limiter().total_tokens = THREADS
     watching = asyncio.create_task(app.state.console.live.run())
     try:
         yield

@@ -1,4 +1,4 @@
-"""Pictures of the console. `CANH_PICTURES=docs/images` retakes those of the README; else a temporary folder has them."""
+"""Pictures of the console. `CANH_PICTURES=docs/images` retakes those of the README; else they are temporary."""
 
 from __future__ import annotations
 

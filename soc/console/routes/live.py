@@ -26,8 +26,8 @@ MOST = 500  # changed cases sent at once; beyond, the page is told to load anew
 @router.get("/live")
 async def live(request: Request, seq: int = 0, session: Session = Depends(allowed())) -> Response:  # noqa: B008
     """Events `changed` (rows), `counts` and `beat`; `id` is the seq, sent back on reconnecting."""
-    last = request.headers.get("last-event-id", "")
-    known = max(seq, int(last) if last.isascii() and last.isdigit() else 0)
+    last = request.headers.get("last-event-id", "")[:15]
+    known = min(max(seq, int(last) if last.isascii() and last.isdigit() else 0), 10**15)  # fits the database
     headers = {"x-accel-buffering": "no"}
     return StreamingResponse(_events(request, session, known), media_type="text/event-stream", headers=headers)
 
