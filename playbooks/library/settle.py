@@ -180,7 +180,8 @@ def settle_units(wanted: dict, stale: list[dict], *, dry: bool) -> list[str]:
     due = [(k, u) for k, u in mentioned if (PENDING / f"{k}:{u}").exists() or any(u in f[k] for f in stale)]
     restarted = [u for k, u in due if k == "restart"]
     reloaded = [u for k, u in due if k == "reload" and u not in restarted]
-    changes += [f"restart {u}" for u in restarted] + [f"reload-or-restart {u}" for u in reloaded]
+    # The packet filter reloads before what talks through it starts anew.
+    changes += [f"reload-or-restart {u}" for u in reloaded] + [f"restart {u}" for u in restarted]
     running = dict(states("is-active", [u for u in wanted["started"] if u not in (*restarted, *reloaded)]))
     changes += [f"start {u}" for u, state in running.items() if state != "active"]
     return apply(changes, dry=dry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import uuid
 
 import pytest
@@ -119,6 +120,23 @@ def test_what_is_logged_while_the_soc_is_away_arrives_afterwards() -> None:
         lines("hh-pc1", "systemctl reload nftables")
     arrived = eventually(lambda: spooled(f" - - during-{token}".encode(), since), within_s=30)
     assert arrived, "the line logged during the outage is lost"
+
+
+def test_a_router_that_loses_an_uplink_loses_no_line() -> None:
+    """It reports from its loopback, so the connection moves to the other uplink with everything on it."""
+    router = province().devices["stc-ce1"]
+    first = next(i for i in router.interfaces if i.link and not province().links[i.link].backup)
+    since, tokens = spool_end(), [uuid.uuid4().hex for _ in range(10)]
+    try:
+        lines(router.name, "ip link set %s down", first.name)
+        for token in tokens:
+            lines(router.name, "logger -t canh-test %s", token)
+            time.sleep(0.5)
+        peers = [eventually(lambda t=token: spooled(f" - - {t}".encode(), since)) for token in tokens]
+    finally:
+        lines(router.name, "ip link set %s up", first.name)
+    assert [p[0][0] for p in peers if p] == [str(router.loopback)] * len(tokens)
+    assert eventually(lambda: spooled(f"{first.name}: Lost carrier".encode(), since)), "not told that the link went"
 
 
 @ROUTERS
