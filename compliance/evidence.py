@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -38,6 +39,7 @@ class Verified:
     run_id: str
     entries: int
     head: str  # the last hash
+    is_rederived: bool  # the findings follow from the observations; False: another version of canh judged them
 
 
 def write(folder: Path, run: Run, assets: Mapping[str, str], declared: Mapping[str, Facts], parent: str) -> str:
@@ -86,12 +88,13 @@ def _verified(folder: Path) -> Verified:
     controls = tuple(_control(c) for c in _load(folder, "controls.json"))
     declared = _load(folder, "declared.json")
     again = assess(controls, observations, declared["assets"], declared["facts"])
-    if again != recorded:
-        wrong = next((b for a, b in zip(again, recorded, strict=False) if a != b), None)
+    follows = len(again) == len(recorded) and set(again) == set(recorded)
+    if not follows and entries[0].get("judged_by") == judged_by():
+        wrong = min((f"{f.control} on {f.asset}" for f in set(again) ^ set(recorded)), default="a finding twice")
         raise EvidenceError(
             "the findings do not follow from the observations", where=f"{folder.name}/findings.json: {wrong}"
         )
-    return Verified(run_id=folder.name, entries=len(entries), head=str(entries[-1]["hash"]))
+    return Verified(run_id=folder.name, entries=len(entries), head=str(entries[-1]["hash"]), is_rederived=follows)
 
 
 def verify_runs(folders: Sequence[Path]) -> list[Verified | EvidenceError]:
@@ -125,6 +128,14 @@ def runs(evidence: Path) -> list[Path]:
     return sorted(p for p in evidence.glob("[0-9]*") if (p / CHAIN).exists()) if evidence.exists() else []
 
 
+@cache
+def judged_by() -> str:
+    """What turns observations into findings here, as SHA-256 over its source: only the same can be held to its word."""
+    here = Path(__file__).parent
+    paths = sorted((*here.glob("collectors/*.py"), here / "assess.py", here / "judge.py"))
+    return _sha256(b"".join(path.read_bytes() for path in paths))
+
+
 # Files of a run
 
 
@@ -132,7 +143,7 @@ def _files(
     run: Run, assets: Mapping[str, str], declared: Mapping[str, Facts]
 ) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     """Name, content and what the chain says about each file, in the order of the chain."""
-    yield "controls.json", _json([asdict(c) for c in run.controls]), {"kind": "controls"}
+    yield "controls.json", _json([asdict(c) for c in run.controls]), {"kind": "controls", "judged_by": judged_by()}
     yield "declared.json", _json({"assets": dict(assets), "facts": declared}), {"kind": "declared"}
     for o in run.observations:
         about = {

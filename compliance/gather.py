@@ -19,7 +19,7 @@ from compliance.model import Control, Observation
 from inventory.errors import OpsError
 from inventory.model import Device, Province
 
-PARALLEL = 6
+PARALLEL = 8
 TIMEOUT_S = 60.0
 _BEGIN, _END = "\x1e", "\x1f"
 

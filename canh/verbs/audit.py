@@ -76,7 +76,13 @@ def _verdict(run_id: str, one: Verified | EvidenceError) -> dict[str, Any]:
 
     if isinstance(one, EvidenceError):
         return {"run_id": run_id, "intact": False, "what": one.what, "where": str(one.where)}
-    return {"run_id": run_id, "intact": True, "entries": one.entries, "head": one.head}
+    return {
+        "run_id": run_id,
+        "intact": True,
+        "entries": one.entries,
+        "head": one.head,
+        "findings_rederived": one.is_rederived,
+    }
 
 
 def _sentence(run_id: str, one: Verified | EvidenceError) -> str:
@@ -84,7 +90,8 @@ def _sentence(run_id: str, one: Verified | EvidenceError) -> str:
 
     if isinstance(one, EvidenceError):
         return f"{run_id}  NOT INTACT: {one.what}\n  at {one.where}"
-    return f"{run_id}  intact, {one.entries} entries, head {one.head}"
+    derived = "findings derived again" if one.is_rederived else "findings judged by another version of canh"
+    return f"{run_id}  intact, {one.entries} entries, {derived}, head {one.head}"
 
 
 def _print(results: Mapping[str, Any], ctx: Context) -> int:

@@ -15,7 +15,7 @@ from compliance.assess import assess
 from compliance.model import Control, Expectation, Facts, Observation, Result, Run
 
 AT = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
-ASSETS = {"core1": "core", "hh-pc1": "workstation"}
+ASSETS = {"hh-pc1": "workstation", "core1": "core"}  # in no order that sorting would give
 DECLARED: Mapping[str, Facts] = {"core1": {"listeners": ["tcp/22"]}, "hh-pc1": {"listeners": ["tcp/22"]}}
 CONTROL = Control(
     slug="listeners",
@@ -62,7 +62,7 @@ def test_what_was_written_verifies_also_as_a_copy(folder: Path, tmp_path: Path) 
     copy = tmp_path / "usb" / folder.name
     shutil.copytree(folder, copy)
     shutil.rmtree(folder)
-    assert verify(copy).entries == 6
+    assert (verify(copy).entries, verify(copy).is_rederived) == (6, True)
 
 
 def test_an_undeclared_listener_is_found_and_named(folder: Path) -> None:
@@ -112,6 +112,18 @@ def test_findings_that_do_not_follow_are_found_even_with_right_hashes(tmp_path: 
     evidence.write(tmp_path, forged, ASSETS, DECLARED, evidence.GENESIS)
     with pytest.raises(EvidenceError, match="do not follow"):
         verify(tmp_path / run.run_id)
+
+
+def test_evidence_of_another_version_is_intact_but_not_held_to_our_judgement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of("20261122T030000Z-ffffff", observed("core1", SSH), observed("hh-pc1", SSH))
+    other = tuple(type(f)(control=f.control, asset=f.asset, result=f.result, details=("then",)) for f in run.findings)
+    older = Run(**{n: getattr(run, n) for n in Run.__dataclass_fields__} | {"findings": other})
+    monkeypatch.setattr(evidence, "judged_by", lambda: "of an older version")
+    evidence.write(tmp_path, older, ASSETS, DECLARED, evidence.GENESIS)
+    monkeypatch.undo()
+    assert not verify(tmp_path / run.run_id).is_rederived
 
 
 def test_a_run_that_is_taken_out_is_missed(folder: Path) -> None:
