@@ -17,7 +17,7 @@ from infra.errors import LabBusy, LabError
 from infra.layout import kinds_of
 from infra.names import LabNames
 from infra.stack import Stack
-from infra.toolchain.pulumi import pulumi_dir
+from infra.toolchain.engine import pulumi_dir
 from inventory.model import Province
 
 Progress = Callable[[str], None]

@@ -54,6 +54,7 @@ def ensure(spec: MachineSpec) -> None:
     """Make the machine as `spec` says and wait until it is ready; a running one that already is so is adopted."""
     names = LabNames(lab=spec.lab)
     folder = names.machine_dir(spec.device)
+    overlay.require_layers(spec.layers)
     _ensure_network(spec, names)
     if not (state(spec.lab, spec.device).is_whole and _digest_on_file(folder) == spec.digest):
         _stop(spec.lab, spec.device)

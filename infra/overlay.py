@@ -22,12 +22,16 @@ def mounts_below(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted((p for p in points if p.is_relative_to(folder)), key=lambda p: -len(p.parts)))
 
 
-def mount(folder: Path, layers: Sequence[str]) -> Path:
-    """Mount `folder`/root over `layers` (uppermost first) and give its path; as it is when already mounted."""
-    root = folder / "root"
+def require_layers(layers: Sequence[str]) -> None:
+    """Raise MachineFailed when a layer is missing: asked before anything that works is stopped."""
     missing = [layer for layer in layers if not Path(layer).is_dir()]
     if missing:
         raise MachineFailed("a layer of the machine's image is missing", where=missing[0], fix="run `canh lab up`")
+
+
+def mount(folder: Path, layers: Sequence[str]) -> Path:
+    """Mount `folder`/root over `layers` (uppermost first) and give its path; as it is when already mounted."""
+    root = folder / "root"
     for name in ("upper", "work", "root"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     if not is_mounted(root):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -25,6 +26,7 @@ from infra.process import is_alive, name_of
 INFRA = Path(__file__).resolve().parent
 APP = INFRA.parent
 DONE_WORDS = (" created", " updated", " deleted", " replaced", " failed")
+NOISE = ("pulumi:pulumi:Stack (", "warning: using pulumi-resource-canh from $PATH", "error: update failed")
 BEGUN_WORDS = (" creating", " updating", " replacing")  # of machines only: a link takes no time to wait for
 
 
@@ -159,9 +161,13 @@ def told_of(line: str) -> str | None:
 
 
 def diagnostics_of(output: str) -> str:
-    """The part of pulumi's output that says what went wrong."""
-    _, found, rest = output.partition("Diagnostics:")
-    return (rest if found else output).strip()[-2000:]
+    """The part of pulumi's output that says what went wrong; all of it when there is no such part."""
+    _, found, rest = output.partition("\nDiagnostics:\n")
+    if not found:
+        return output.strip()[-2000:]
+    part = re.split(r"\n(?:Outputs|Resources|Duration):", rest)[0]
+    kept = (line for line in part.splitlines() if line.strip() and not any(noise in line for noise in NOISE))
+    return "\n".join(kept)[-2000:]
 
 
 def _lock_owner(file: Path) -> int | None:

@@ -51,10 +51,34 @@ def test_progress_tells_what_ends_and_which_machine_is_waited_for(line: str, tol
     assert told_of(line) == told
 
 
-def test_a_failure_is_told_by_its_diagnostics() -> None:
-    output = "Updating\n + canh:lab:Machine x **creating failed**\nDiagnostics:\n  x: no such image\n"
-    assert diagnostics_of(output) == "x: no such image"
-    assert diagnostics_of("error: passphrase\n") == "error: passphrase"
+FAILED = """Updating (unit):
+ +  canh:lab:Machine hh-pc1 **creating failed** error: hh-pc1 is not ready
+Diagnostics:
+  canh:lab:Machine (hh-pc1):
+    error: hh-pc1 is not ready after 90 s: still waiting for sshd on mgmt0
+      at /var/lib/canh/labs/unit/machines/hh-pc1/console.log
+
+  pulumi:pulumi:Stack (canh-unit):
+    warning: using pulumi-resource-canh from $PATH at /x
+    error: update failed
+
+Outputs:
+    machines: []
+Resources:
+    29 unchanged
+"""
+
+
+def test_a_failure_is_told_by_its_diagnostics_alone() -> None:
+    assert diagnostics_of(FAILED).splitlines() == [
+        "  canh:lab:Machine (hh-pc1):",
+        "    error: hh-pc1 is not ready after 90 s: still waiting for sshd on mgmt0",
+        "      at /var/lib/canh/labs/unit/machines/hh-pc1/console.log",
+    ]
+
+
+def test_a_failure_without_diagnostics_is_told_as_it_is() -> None:
+    assert diagnostics_of("error: incorrect passphrase\n") == "error: incorrect passphrase"
 
 
 def test_a_lock_of_a_dead_engine_is_freed_and_said(stack: Stack) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.errors import HostUnfit
-from infra.toolchain import pulumi
+from infra.toolchain import engine
 from tests.unit.infra.goldens import assert_reads
 
 
@@ -23,7 +23,7 @@ def install(folder: Path, version: str, *, host: bool = True) -> None:
     [("v3.220.0\n", (3, 220, 0)), ("3.221.1-dev", (3, 221, 1)), ("", None), ("unknown", None)],
 )
 def test_versions_are_read(text: str, version: tuple[int, int, int] | None) -> None:
-    assert pulumi.parse_version(text) == version
+    assert engine.parse_version(text) == version
 
 
 @pytest.mark.parametrize(
@@ -34,21 +34,21 @@ def test_the_one_on_path_is_taken_if_new_enough_and_whole(
 ) -> None:
     install(tmp_path / "bin", version, host=host)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    assert pulumi.on_path() == (tmp_path / "bin" if taken else None)
+    assert engine.on_path() == (tmp_path / "bin" if taken else None)
 
 
 def test_one_built_earlier_is_taken_only_when_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CANH_CACHE", str(tmp_path))
-    assert pulumi.built() is None
-    install(tmp_path / f"pulumi-{pulumi.BUILT}", "v3.220.0", host=False)
-    assert pulumi.built() is None
-    install(tmp_path / f"pulumi-{pulumi.BUILT}", "v3.220.0")
-    assert pulumi.built() == tmp_path / f"pulumi-{pulumi.BUILT}"
+    assert engine.built() is None
+    install(tmp_path / f"pulumi-{engine.BUILT}", "v3.220.0", host=False)
+    assert engine.built() is None
+    install(tmp_path / f"pulumi-{engine.BUILT}", "v3.220.0")
+    assert engine.built() == tmp_path / f"pulumi-{engine.BUILT}"
 
 
 def test_without_pulumi_and_go_one_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CANH_CACHE", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HostUnfit) as refused:
-        pulumi.pulumi_dir(print)
+        engine.pulumi_dir(print)
     assert_reads("no-pulumi", str(refused.value))
