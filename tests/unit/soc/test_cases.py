@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sqlite3
+import tempfile
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -226,6 +227,32 @@ def test_files_made_by_root_belong_to_the_owner_of_the_directory(tmp_path: Path)
     assert {"soc.db", "soc.db-wal", "soc.db-shm"} <= set(made)
     assert {(s.st_uid, s.st_gid) for s in made.values()} == {(777, 777)}
     assert made["soc.db"].st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_root_and_the_platforms_user_work_the_same_file_in_either_order() -> None:
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own is closed to others
+        data = Path(folder) / "data"
+        data.mkdir()
+        os.chown(folder, 777, 777)
+        os.chown(data, 777, 777)
+        CaseStore(data).deliver([alert()])
+        child = os.fork()
+        if child == 0:  # as canh: reads what root wrote, writes, and goes
+            code = 1
+            try:
+                os.setgroups([])
+                os.setgid(777)
+                os.setuid(777)
+                mine = CaseStore(data)
+                mine.assign(alert().id, actor="dat", to="dat", at=NOW)
+                code = 0 if mine.deliver([alert(1)]) == 1 else 2
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        store = CaseStore(data)
+        assert store.get(alert().id).assignee == "dat" and store.deliver([alert(2)]) == 1
+        assert {path.stat().st_uid for path in data.iterdir()} == {777}
 
 
 def test_a_data_directory_that_is_a_file_is_a_clear_error(tmp_path: Path) -> None:

@@ -400,6 +400,14 @@ def test_an_alert_is_worked_from_new_to_closed(bench: Bench) -> None:
     assert WHY in page and "Đóng: Đúng, đã xử lý" in page and "Người nhung" in page
 
 
+def test_a_shared_value_is_said_once(bench: Bench) -> None:
+    match = FieldMatch(selection="group-by", field="source.ip", value="10.250.32.10", pattern="")
+    grouped = alert(nonce="g", matches=(match,), group=(("source.ip", "10.250.32.10"),))
+    bench.console.cases.deliver([grouped])
+    html = bench.browser("nhung").get(f"/alerts/{grouped.id}").text
+    assert html.count("cùng một giá trị ở cả 15 sự kiện") == 1
+
+
 def test_a_short_reason_comes_back_into_the_dialog(bench: Bench) -> None:
     reply = act(bench.browser("nhung"), "close", resolution="false-positive", reason="ngắn")
     assert reply.status_code == 422 and reply.headers["hx-retarget"] == "#dlg-close .refused"
