@@ -22,6 +22,7 @@ from inventory.model import Province
 from soc.alert import Alert
 
 POLL_EVERY_S = 0.2
+NEIGHBOUR_WITHIN_S = 30.0
 
 
 class ScenarioError(OpsError):
@@ -134,6 +135,17 @@ def _link_down(lab: Lab) -> Iterator[None]:
         yield
     finally:
         lab.machines.run(device, "sudo", "ip", "link", "set", uplink, "up")
+        _await_neighbour(lab, device)
+
+
+def _await_neighbour(lab: Lab, device: str) -> None:
+    """Leave the commune connected again: without its route the next scenario would have nothing to see."""
+    deadline = time.monotonic() + NEIGHBOUR_WITHIN_S
+    while time.monotonic() < deadline:
+        if "Full" in lab.machines.run(device, "sudo", "vtysh", "-c", "show ip ospf neighbor").stdout:
+            return
+        time.sleep(0.5)
+    raise ScenarioError(f"the uplink of {device} is up but its neighbour did not come back", fix="canh lab up")
 
 
 @contextmanager
@@ -169,17 +181,24 @@ def _undeclared_host(lab: Lab) -> Iterator[None]:
         if i.segment == lan.segment and d.is_router
     )
     home, rogue = f"canh-{lab.lab_id}-hh-pc1", f"canh-{lab.lab_id}-rogue"
+    subprocess.run(["ip", "netns", "del", rogue], check=False, capture_output=True)  # left by a killed run
     _host("ip", "netns", "add", rogue)
+    knocking: subprocess.Popen[bytes] | None = None
     try:
         _host("ip", "-n", home, "link", "add", "rogue0", "link", lan.name, "type", "macvlan", "mode", "bridge")
         _host("ip", "-n", home, "link", "set", "rogue0", "netns", rogue)
         _host("ip", "-n", rogue, "addr", "add", f"{free}/{lan.address.network.prefixlen}", "dev", "rogue0")
         _host("ip", "-n", rogue, "link", "set", "rogue0", "up")
         _host("ip", "-n", rogue, "route", "add", "default", "via", str(gateway))
-        knock = ["nc", "-z", "-w", "1", lab.service_address("dc-app1"), "443"]
-        subprocess.run(["ip", "netns", "exec", rogue, *knock], check=False, timeout=10, capture_output=True)
+        # Again and again, as somebody who looks for a way does; one knock could fall into a gap of the routing.
+        knock = f"for n in $(seq 20); do nc -z -w 1 {lab.service_address('dc-app1')} 443; sleep 0.5; done"
+        quiet = subprocess.DEVNULL
+        knocking = subprocess.Popen(["ip", "netns", "exec", rogue, "sh", "-c", knock], stdout=quiet, stderr=quiet)
         yield
     finally:
+        if knocking is not None:
+            knocking.terminate()
+            knocking.wait()
         _host("ip", "netns", "del", rogue)  # takes rogue0 with it
 
 
