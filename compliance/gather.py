@@ -21,6 +21,8 @@ from inventory.model import Device, Province
 
 PARALLEL = 8
 TIMEOUT_S = 60.0
+# A machine that freezes in the middle of a session is given up after 15 s; one that is only slow still answers.
+_OPTIONS = ("BatchMode=yes", "ConnectTimeout=5", "ServerAliveInterval=5", "ServerAliveCountMax=3")
 _BEGIN, _END = "\x1e", "\x1f"
 
 
@@ -117,10 +119,14 @@ def _ssh(data_dir: Path, device: str, script: str) -> str:
     config = data_dir / "lab" / "ssh_config"
     if not config.exists():
         raise OpsError("no ssh_config for the machines", where=config, fix="canh lab up")
-    command = ["ssh", "-F", str(config), "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", device, "sudo", "sh", "-s"]
-    done = subprocess.run(
-        command, input=script, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, errors="replace"
-    )
+    options = [word for option in _OPTIONS for word in ("-o", option)]
+    command = ["ssh", "-F", str(config), *options, device, "sudo", "sh", "-s"]
+    try:
+        done = subprocess.run(
+            command, input=script, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, errors="replace"
+        )
+    except subprocess.TimeoutExpired as error:
+        raise OpsError(f"not done within {TIMEOUT_S:.0f} s") from error
     if done.returncode == 255 or _BEGIN not in done.stdout:
         raise OpsError(done.stderr.strip() or f"ssh ended with {done.returncode}")
     return done.stdout

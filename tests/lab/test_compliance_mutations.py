@@ -205,8 +205,9 @@ def as_root(machines: Machines, device: str, script: str) -> None:
 
 def silence(lab: dict[str, Any], device: str, machines: Machines) -> None:
     if "sshd" in SILENT[device]:
-        machines.run(device, "sudo", "systemd-run", "--quiet", "--on-active=1", "pkill", "-STOP", "-x", "sshd")
-        time.sleep(1.5)
+        later = ["--on-active=1", "--timer-property=AccuracySec=100ms", "pkill", "-STOP", "-x", "sshd"]
+        machines.run(device, "sudo", "systemd-run", "--quiet", *later)
+        time.sleep(2)
     else:
         on_link(lab, device, "down")
 
