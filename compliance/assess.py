@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from compliance.collectors import collectors
-from compliance.judge import judge
+from compliance.judge import Reason, judge
 from compliance.model import PLATFORM, Control, Facts, Finding, Observation
 
 
@@ -36,17 +36,21 @@ def assets_of(devices: Mapping[str, str]) -> dict[str, str]:
 
 def _finding(control: Control, asset: str, taken: Mapping[tuple[str, str], Observation], declared: Facts) -> Finding:
     facts: dict[str, object] = {}
-    errors: list[str] = []
+    errors: list[Reason] = []
     for name in control.collectors:
         # An observer that failed as a whole has one observation, for no asset: it counts for all of them.
         observation = taken.get((asset, name)) or taken.get(("", name))
         if observation is None:
-            errors.append(f"no data: {name} was not observed")
+            errors.append(_no_data(name, "was not observed", "chưa được quan sát"))
         elif observation.error:
-            errors.append(f"no data: {name}: {observation.error}")
+            errors.append(_no_data(f"{name}:", observation.error, observation.error))
         else:
             try:
                 facts.update(collectors()[name].facts(observation.output))
             except (ValueError, KeyError, IndexError, TypeError) as error:
-                errors.append(f"no data: {name} gave something unreadable: {error}")
+                errors.append(_no_data(name, f"gave something unreadable: {error}", f"cho kết quả lạ: {error}"))
     return judge(control, asset, facts, declared, errors)
+
+
+def _no_data(name: str, why: str, why_vi: str) -> Reason:
+    return Reason(f"no data: {name} {why}", f"không có dữ liệu: {name} {why_vi}")

@@ -14,6 +14,7 @@ from compliance.model import PLATFORM, Control, Expectation
 from inventory.model import Role
 
 HERE = Path(__file__).parent / "controls"
+_WORDS = {"fact", "otherwise", "otherwise_vi"}  # what an expectation has beside its operator
 
 
 class ExpectationDoc(BaseModel, extra="forbid"):
@@ -21,6 +22,7 @@ class ExpectationDoc(BaseModel, extra="forbid"):
 
     fact: str
     otherwise: str
+    otherwise_vi: str
     equals: object = None
     in_: object = Field(default=None, alias="in")
     at_least: object = None
@@ -32,15 +34,19 @@ class ExpectationDoc(BaseModel, extra="forbid"):
 
     @model_validator(mode="after")
     def _one_operator(self) -> ExpectationDoc:
-        given = self.model_fields_set - {"fact", "otherwise"}
+        given = self.model_fields_set - _WORDS
         if len(given) != 1:
             raise ValueError(f"exactly one of {', '.join(OPERATORS)} is needed, found {', '.join(given) or 'none'}")
         return self
 
     def to_domain(self) -> Expectation:
-        (given,) = self.model_fields_set - {"fact", "otherwise"}
+        (given,) = self.model_fields_set - _WORDS
         return Expectation(
-            fact=self.fact, operator=given.rstrip("_"), value=getattr(self, given), otherwise=self.otherwise
+            fact=self.fact,
+            operator=given.rstrip("_"),
+            value=getattr(self, given),
+            otherwise=self.otherwise,
+            otherwise_vi=self.otherwise_vi,
         )
 
 
@@ -55,6 +61,7 @@ class ControlDoc(BaseModel, extra="forbid"):
     fix: str
     fix_vi: str
     residual: str = ""
+    residual_vi: str = ""
 
     @model_validator(mode="after")
     def _known_roles(self) -> ControlDoc:
@@ -76,6 +83,7 @@ class ControlDoc(BaseModel, extra="forbid"):
             fix=self.fix,
             fix_vi=self.fix_vi,
             residual=self.residual,
+            residual_vi=self.residual_vi,
         )
 
 

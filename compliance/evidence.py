@@ -172,27 +172,30 @@ def results(run: Run) -> dict[str, Any]:
 def _result(run: Run, control: Control) -> dict[str, Any]:
     findings = run.of(control)
     unmet = [f for f in findings if f.result is Result.NOT_SATISFIED]
-    reason = "" if findings else "no asset to look at"
+    reason, reason_vi = ("", "") if findings else ("no asset to look at", "không có tài sản nào để kiểm tra")
     if unmet:
-        reason = f"{unmet[0].asset}: {unmet[0].details[0]}" + (
-            f" (and {len(unmet) - 1} more assets)" if len(unmet) > 1 else ""
-        )
+        more = len(unmet) - 1
+        reason = f"{unmet[0].asset}: {unmet[0].details[0]}" + (f" (and {more} more assets)" if more else "")
+        reason_vi = f"{unmet[0].asset}: {unmet[0].details_vi[0]}" + (f" (và {more} tài sản khác)" if more else "")
     return {
         "id": control.slug,
         "title": control.title,
         "title_vi": control.title_vi,
         "result": str(run.result_of(control)),
         "reason": reason,
+        "reason_vi": reason_vi,
         "why": control.why,
         "fix": control.fix,
         "fix_vi": control.fix_vi,
         "residual": control.residual,
+        "residual_vi": control.residual_vi,
         "references": list(control.references),
         "assets": [
             {
                 "asset": f.asset,
                 "result": str(f.result),
                 "detail": "; ".join(f.details),
+                "detail_vi": "; ".join(f.details_vi),
                 "probe": ", ".join(control.collectors),
             }
             for f in findings
@@ -263,7 +266,8 @@ def _control(document: dict[str, Any]) -> Control:
 
 
 def _finding(document: dict[str, Any]) -> Finding:
-    return Finding(**{**document, "result": Result(document["result"]), "details": tuple(document["details"])})
+    lists = {k: tuple(v) for k, v in document.items() if isinstance(v, list)}
+    return Finding(**{**document, **lists, "result": Result(document["result"])})
 
 
 def _json(value: object) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from compliance.model import Control, Expectation, Facts, Finding, Result
 
@@ -23,30 +24,45 @@ class _Miss:
     missing: Sequence[object] = ()
 
 
-def judge(control: Control, asset: str, facts: Facts, declared: Facts, errors: Sequence[str] = ()) -> Finding:
+class Reason(NamedTuple):
+    """Why a control is not satisfied, in both languages."""
+
+    en: str
+    vi: str
+
+
+def judge(control: Control, asset: str, facts: Facts, declared: Facts, errors: Sequence[Reason] = ()) -> Finding:
     """What `control` finds on `asset`.
 
     facts: what its collectors saw, by dotted name. declared: what the inventory says, named "$declared.x" in the
     control. errors: collectors that gave nothing, each with its reason.
     """
-    details = list(errors) or [
-        detail for e in control.expectations if (detail := _unmet(e, facts, declared)) is not None
+    reasons = list(errors) or [
+        reason for e in control.expectations if (reason := _unmet(e, facts, declared)) is not None
     ]
-    result = Result.NOT_SATISFIED if details else Result.SATISFIED
-    return Finding(control=control.slug, asset=asset, result=result, details=tuple(details))
+    return Finding(
+        control=control.slug,
+        asset=asset,
+        result=Result.NOT_SATISFIED if reasons else Result.SATISFIED,
+        details=tuple(reason.en for reason in reasons),
+        details_vi=tuple(reason.vi for reason in reasons),
+    )
 
 
-def _unmet(expectation: Expectation, facts: Facts, declared: Facts) -> str | None:
+def _unmet(expectation: Expectation, facts: Facts, declared: Facts) -> Reason | None:
     actual = facts.get(expectation.fact, _ABSENT)
     if actual is _ABSENT:
-        return f"no data for {expectation.fact}"
+        return Reason(f"no data for {expectation.fact}", f"không có dữ liệu về {expectation.fact}")
     wanted = _resolved(expectation.value, declared)
     if wanted is _ABSENT:
-        return f"the inventory does not declare {expectation.value}"
+        return Reason(
+            f"the inventory does not declare {expectation.value}", f"kiểm kê không khai báo {expectation.value}"
+        )
     miss = OPERATORS[expectation.operator](actual, wanted)
     if miss is None:
         return None
-    return expectation.otherwise.format(actual=_short(actual), extra=_short(miss.extra), missing=_short(miss.missing))
+    words = {"actual": _short(actual), "extra": _short(miss.extra), "missing": _short(miss.missing)}
+    return Reason(expectation.otherwise.format(**words), expectation.otherwise_vi.format(**words))
 
 
 def _resolved(value: object, declared: Facts) -> object:

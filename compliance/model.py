@@ -33,6 +33,7 @@ class Expectation:
     operator: str
     value: object
     otherwise: str  # what is wrong when it does not hold; {actual}, {extra} and {missing} are filled in
+    otherwise_vi: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class Control:
     fix: str
     fix_vi: str
     residual: str = ""  # what still needs a person's attestation when the probe passes
+    residual_vi: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class Finding:
     asset: str
     result: Result
     details: tuple[str, ...] = ()  # why not; empty when satisfied
+    details_vi: tuple[str, ...] = ()  # the same, in the same order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

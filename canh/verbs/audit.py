@@ -54,8 +54,12 @@ def _report(args: argparse.Namespace, ctx: Context) -> int:
     found = [r for r in runs(folder) if args.run_id in (None, r.name)]
     if not found:
         what = f"there is no audit run {args.run_id}" if args.run_id else "no audit was run yet"
-        raise OpsError(what, where=folder, fix="ls shows the runs" if args.run_id else "canh audit run")
+        raise OpsError(what, where=folder, fix=_choice(runs(folder)))
     return _print(json.loads((found[-1] / "results.json").read_text("utf-8")), ctx)
+
+
+def _choice(found: Sequence[Path]) -> str:
+    return f"the newest is {found[-1].name}" if found else "canh audit run"
 
 
 def _verify(args: argparse.Namespace, ctx: Context) -> int:

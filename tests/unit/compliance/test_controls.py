@@ -63,7 +63,7 @@ def test_there_are_controls_enough_and_each_names_its_clauses() -> None:
     [
         ("title: [", "not YAML"),
         ("title: x\n", "Field required"),
-        ("{expect: [{fact: a, otherwise: b, equals: 1, at_most: 2}]}", "exactly one of"),
+        ("{expect: [{fact: a, otherwise: b, otherwise_vi: c, equals: 1, at_most: 2}]}", "exactly one of"),
     ],
 )
 def test_a_broken_control_says_where(tmp_path: Path, text: str, says: str) -> None:

@@ -26,7 +26,13 @@ CONTROL = Control(
     roles=("core", "workstation"),
     collectors=("listeners",),
     expectations=(
-        Expectation(fact="listeners", operator="subset_of", value="$declared.listeners", otherwise="extra: {extra}"),
+        Expectation(
+            fact="listeners",
+            operator="subset_of",
+            value="$declared.listeners",
+            otherwise="extra: {extra}",
+            otherwise_vi="thừa: {extra}",
+        ),
     ),
     fix="",
     fix_vi="",
