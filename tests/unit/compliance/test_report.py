@@ -9,13 +9,12 @@ from compliance import results
 from compliance.report import html
 from tests.unit.compliance.test_evidence import SSH, TELNET, observed, run_of
 
-HOSTILE = 'tcp LISTEN 0 5 *:<script>alert(1)</script>:23 *:* users:(("<b>x</b>",pid=2,fd=3))\n'
+HOSTILE = "<script>alert(1)</script><b>x</b>"
 
 
-def page(hh_pc1: str) -> str:
-    return html(
-        results(run_of("20261122T030000Z-aaaaaa", observed("core1", SSH), observed("hh-pc1", hh_pc1))), "ab" * 32
-    )
+def page(hh_pc1: str, error: str = "") -> str:
+    run = run_of("20261122T030000Z-aaaaaa", observed("core1", SSH), observed("hh-pc1", hh_pc1, error))
+    return html(results(run), "ab" * 32)
 
 
 def test_it_says_in_both_languages_which_asset_and_why() -> None:
@@ -27,7 +26,7 @@ def test_it_says_in_both_languages_which_asset_and_why() -> None:
 
 
 def test_what_a_machine_prints_stays_text() -> None:
-    text = page(HOSTILE)
+    text = page("", error=HOSTILE)
     assert "&lt;script&gt;" in text
     assert "<script" not in text
     assert "<b>x" not in text
