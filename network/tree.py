@@ -36,13 +36,13 @@ class Section:
         self.closes = closes
         self._platform = platform
         self._slots: dict[str, str] = {}
-        self._undos: dict[str, str] = {}
+        self._undos: dict[str, list[str]] = {}  # some lines are undone by the same words
 
     def add(self, line: str) -> None:
         """`line` as its last line; the line that filled the same slot, or said the opposite, is gone."""
         if line in self.lines:
             return
-        if (opposite := self._undos.get(line)) is not None:
+        for opposite in self.undone_by(line):
             self.drop(opposite)
         slot = self._platform.slot(line)
         if slot is not None:
@@ -63,24 +63,22 @@ class Section:
     def drop(self, line: str) -> None:
         """Without `line` and what lies below it."""
         del self.lines[line]
-        for index, key in ((self._slots, self._platform.slot(line)), (self._undos, self._platform.undo_of(line))):
-            if key is not None and index.get(key) == line:
-                del index[key]
-
-    def remove(self, line: str) -> None:
-        """Without `line` and all that a device removes with it."""
-        self.drop(line)
-        for pattern in self._platform.taken_by(line):
-            self._drop_matching(pattern)
-
-    def undone_by(self, typed: str) -> str | None:
-        """The line of this section that `typed` removes, None when it removes none."""
-        return self._undos.get(typed)
-
-    def slot_holder(self, line: str) -> str | None:
-        """The line of this section that `line` would replace in place."""
         slot = self._platform.slot(line)
-        return None if slot is None else self._slots.get(slot)
+        if slot is not None and self._slots.get(slot) == line:
+            del self._slots[slot]
+        self._undos[self._platform.undo_of(line)].remove(line)
+
+    def remove(self, *lines: str) -> None:
+        """Without `lines` and all that a device removes with them."""
+        for line in lines:
+            if line in self.lines:
+                self.drop(line)
+            for pattern in self._platform.taken_by(line):
+                self._drop_matching(pattern)
+
+    def undone_by(self, typed: str) -> tuple[str, ...]:
+        """The lines of this section that `typed` removes."""
+        return tuple(self._undos.get(typed, ()))
 
     def tree(self) -> Tree:
         """Frozen; permanent sections without lines are left out, as they mean nothing."""
@@ -89,7 +87,7 @@ class Section:
 
     def _put(self, line: str, below: Section | None) -> None:
         self.lines[line] = below
-        self._undos[self._platform.undo_of(line)] = line
+        self._undos.setdefault(self._platform.undo_of(line), []).append(line)
 
     def _drop_matching(self, pattern: re.Pattern[str]) -> None:
         for line, below in list(self.lines.items()):
@@ -117,8 +115,8 @@ class Draft:
         """What the device does with one typed line."""
         if line in self._platform.closers:
             del self._path[max(1, len(self._path) - 1) :]
-        elif (gone := self.here.undone_by(line)) is not None:
-            self.here.remove(gone)
+        elif gone := self.here.undone_by(line):
+            self.here.remove(*gone)
         elif self._platform.section(line) is not None:
             self._path.append(self.here.enter(line))
         else:

@@ -16,6 +16,7 @@ import pytest
 from inventory import load
 from network.device import Device
 from network.diff import commands
+from network.errors import LineRejected
 from network.netmiko_device import access_of, open_device
 from network.operations import push
 from network.platform import FOLDER, load_platform
@@ -25,6 +26,12 @@ ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("CANH_DATA", ROOT / "var")).resolve()
 FRR = load_platform("frr")
 ROUTER = "tx-ce1"
+PAIRS = [
+    tuple(side.strip() for side in line.split("  >  "))
+    for line in (Path(__file__).parent / "frr_pairs.txt").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
+]
+DAEMONS = "bgpd=yes\\nospf6d=yes\\nbfdd=yes\\nripd=yes\\n"
 CASES = sorted(p.parent for p in FOLDER.glob("frr/tests/*/running.conf"))
 
 pytestmark = pytest.mark.skipif(
@@ -34,11 +41,12 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def router() -> Iterator[Device]:
-    _as_root("echo bgpd=yes >> /etc/frr/daemons && systemctl reset-failed frr; systemctl restart frr")
+    _as_root(f'printf "{DAEMONS}" >> /etc/frr/daemons && systemctl reset-failed frr; systemctl restart frr')
     device = _opened()
     yield device
     device.close()
-    _as_root("sed -i /^bgpd=yes/d /etc/frr/daemons && systemctl reset-failed frr; systemctl restart frr")
+    _as_root('sed -i -E "/^(bgpd|ospf6d|bfdd|ripd)=yes/d" /etc/frr/daemons')
+    _as_root("systemctl reset-failed frr; systemctl restart frr")
     _opened().close()
     assert push(load(ROOT / "inventory/provinces/lab"), DATA).ok
 
@@ -52,6 +60,32 @@ def test_a_case_holds_on_a_real_router(case: Path, router: Device) -> None:
     assert commands(_shown(router), intended, FRR) == ()
     router.send((case / "rollback.conf").read_text(encoding="utf-8").splitlines())
     assert commands(_shown(router), running, FRR) == ()
+
+
+@pytest.mark.timeout(600)
+def test_every_pair_changes_into_the_other_and_back_on_a_real_router(router: Device) -> None:
+    rest = _shown(router)
+    wrong = []
+    for a, b in PAIRS:
+        second = _typed(router, b)
+        router.send(commands(second, rest, FRR))
+        first = _typed(router, a)
+        for goal in (second, first):
+            try:
+                router.send(commands(_shown(router), goal, FRR))
+            except LineRejected as error:
+                wrong.append(f"{a} > {b}: {error.what}")
+            if left := commands(_shown(router), goal, FRR):
+                wrong.append(f"{a} > {b}: lacks {'; '.join(left)}")
+        router.send(commands(_shown(router), rest, FRR))
+    assert not wrong, "\n".join(wrong)
+    assert commands(_shown(router), rest, FRR) == ()
+
+
+def _typed(router: Device, lines: str) -> Tree:
+    """What the router shows after `lines`."""
+    router.send([line.strip() for line in lines.split(";")])
+    return _shown(router)
 
 
 def _shown(router: Device) -> Tree:
