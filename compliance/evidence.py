@@ -24,6 +24,7 @@ from shutil import rmtree
 from typing import Any
 
 from compliance.assess import assess
+from compliance.control import controls as every_control
 from compliance.errors import ComplianceError, EvidenceError
 from compliance.model import Control, Expectation, Facts, Finding, Observation, Result, Run
 
@@ -165,6 +166,7 @@ def results(run: Run) -> dict[str, Any]:
         "started": run.started.isoformat(),
         "finished": run.finished.isoformat(),
         "province": run.province,
+        "is_partial": len(run.controls) < len(every_control()),
         "controls": [_result(run, control) for control in run.controls],
     }
 
