@@ -47,7 +47,7 @@ def _finding(control: Control, asset: str, taken: Mapping[tuple[str, str], Obser
         else:
             try:
                 facts.update(collectors()[name].facts(observation.output))
-            except (ValueError, KeyError, IndexError, TypeError) as error:
+            except Exception as error:  # output is hostile; whatever it does to its reader, it is no data
                 errors.append(_no_data(name, f"gave something unreadable: {error}", f"cho kết quả lạ: {error}"))
     return judge(control, asset, facts, declared, errors)
 
