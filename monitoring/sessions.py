@@ -19,34 +19,23 @@ class ConfigSessions:
     """State between the lines of a session, by device, program, process and session."""
 
     def __init__(self) -> None:
-        self._state: dict[_Key, str] = {}  # entered, changed, or unentered: lines without a beginning
+        self._changed: dict[_Key, bool] = {}
 
     def follow(self, fields: dict[str, Value], device: str) -> None:
-        """Take the step of an event; leaving after a change makes it `config-changed`.
-
-        A line of a session that nobody entered is the device reading its own file (or a session that began
-        before we listened): its `canh.config.source` is then `file`, so that a start is no intrusion.
-        """
+        """Take the step of an event; leaving after a change makes it `config-changed`."""
         key = (device, *(str(fields.get(n, "")) for n in ("process.name", "log.syslog.procid", "canh.session.id")))
-        match fields[STEP]:
-            case "left":
-                if self._state.pop(key, "unentered") != "entered":
-                    fields |= _CHANGED
-                self._state[key] = "entered"  # one more `end` is no second change
-            case "changed" if self._state.get(key, "unentered") == "unentered":
-                self._remember(key, "unentered")
-                fields["canh.config.source"] = "file"
-            case "changed":
-                self._state[key] = "changed"
-            case "loaded":
-                self._remember(key, "entered")
-            case _ if self._state.get(key) != "changed":
-                self._remember(key, "entered")
-
-    def _remember(self, key: _Key, state: str) -> None:
-        if len(self._state) >= _REMEMBERED:
-            del self._state[next(iter(self._state))]
-        self._state[key] = state
+        step = fields[STEP]
+        if step == "left":
+            if self._changed.pop(key, True):
+                fields |= _CHANGED
+            self._changed[key] = False
+            return
+        if len(self._changed) >= _REMEMBERED:
+            del self._changed[next(iter(self._changed))]
+        if step == "changed":
+            self._changed[key] = True
+        elif step == "loaded" or key not in self._changed:
+            self._changed[key] = False
 
 
 _CHANGED: dict[str, Value] = {

@@ -33,8 +33,9 @@ def main(names: list[str]) -> int:
 
 
 def _machine() -> str:
-    model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").open() if "model name" in line), "?")
-    cores = sum(line.startswith("processor") for line in Path("/proc/cpuinfo").open())
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "?")
+    cores = sum(line.startswith("processor") for line in lines)
     return f"{cores} cores of {model}, Linux {platform.release()}, Python {platform.python_version()}"
 
 
