@@ -175,8 +175,9 @@ def run_with(data_dir: Path, seed: int, crashes: list[int]) -> Remembered:
         SpoolRecord(n, n + 1, SPOOL_ID, received, peer, 514, "syslog-tcp", raw)
         for n, (received, raw, peer) in enumerate(lines(seed, 200))
     ]
-    pipeline, cases = Pipeline(lab(), data_dir), Remembered()
+    cases = Remembered()
     for steps in [*crashes, 0]:
+        pipeline = Pipeline(lab(), data_dir)  # as after a crash: it remembers nothing
         detector = Detector(
             rules=own_rules(),
             event_of=pipeline.event_of,
@@ -185,6 +186,8 @@ def run_with(data_dir: Path, seed: int, crashes: list[int]) -> Remembered:
             lateness=LATENESS,
             clock=lambda: START,
         )
+        for record in records[: detector._positions.get(str(SPOOL_ID), 0)]:
+            pipeline.event_of(record)  # the detector warms up from the spool, which this run does not have
         detector._read = lambda d=detector: feed(d, records)  # type: ignore[method-assign,misc]
         cases.broken = bool(steps % 2)
         left = steps or len(records)
