@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inventory.errors import OpsError
+from network.ssh_config import ssh_config_of
 
 
 class MachineError(OpsError):
@@ -25,11 +26,10 @@ class Machines:
     ) -> subprocess.CompletedProcess[str]:
         """Run `command` (an argument list) on `device` as the automation account, and wait.
 
-        Raises MachineError when ssh cannot reach the machine, on time-out, and with `check` on a non-zero exit.
+        Raises NetworkError without a lab of ours, MachineError when ssh cannot reach the machine, on time-out, and
+        with `check` on a non-zero exit.
         """
-        config = self.data_dir / "lab" / "ssh_config"
-        if not config.exists():
-            raise MachineError("there is no lab in this data directory", where=config, fix="canh lab up")
+        config = ssh_config_of(self.data_dir)
         remote = [
             "ssh",
             "-F",

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from infra.errors import LabError
+from network.ssh_config import ssh_config_of
 
 PLAYBOOKS = Path(__file__).resolve().parent.parent / "playbooks"
 
@@ -23,7 +24,7 @@ def play(tag: str, inventory: Path, data_dir: Path, province_dir: Path, progress
     command = [
         *("setpriv", "--pdeathsig", "TERM", str(Path(sys.executable).parent / "ansible-playbook")),
         *("--inventory", str(inventory), "--tags", tag, str(PLAYBOOKS / "site.yml")),
-        f"--ssh-common-args=-F {data_dir / 'lab/ssh_config'}",
+        f"--ssh-common-args=-F {ssh_config_of(data_dir)}",
     ]
     log = data_dir / f"lab/ansible-{tag}.log"
     with (

@@ -45,7 +45,15 @@ class SocPaths:
             Bind(source=str(self.app), target="/opt/canh/app"),
             Bind(source=str(self.lib), target="/opt/canh/lib"),
             Bind(source=str(self.data), target="/var/lib/canh", is_read_only=False),
+            # Keys to every machine, and what ssh on the host does: none of the platform's business.
+            Bind(source="", target="/var/lib/canh/lab"),
+            *([Bind(source="", target=f"/opt/canh/app/{self._inside}")] if self._inside else []),
         )
+
+    @property
+    def _inside(self) -> str:
+        """Top folder of the checkout that the data directory is in, "" when it is elsewhere."""
+        return self.data.relative_to(self.app).parts[0] if self.data.is_relative_to(self.app) else ""
 
 
 def kinds_of(province: Province) -> tuple[str, ...]:

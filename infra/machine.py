@@ -20,7 +20,7 @@ from infra import cgroup, detached, netns, overlay
 from infra.errors import MachineFailed
 from infra.names import MGMT_BRIDGE, LabNames, bridge_port_of, mac_of, netns_path
 from infra.process import age_s, name_of
-from infra.spec import MachineSpec
+from infra.spec import Bind, MachineSpec
 from infra.station import inside_netns
 
 BOOT_TIMEOUT_S = 90.0
@@ -147,7 +147,7 @@ def _ensure_network(spec: MachineSpec, names: LabNames) -> None:
 
 
 def _boot(spec: MachineSpec, names: LabNames, root: Path) -> None:
-    binds = [f"--bind{'-ro' if b.is_read_only else ''}={b.source}:{b.target}" for b in spec.binds]
+    binds = [_option(bind) for bind in spec.binds]
     nspawn = [
         "systemd-nspawn",
         "--quiet",
@@ -167,6 +167,12 @@ def _boot(spec: MachineSpec, names: LabNames, root: Path) -> None:
     ]
     log = names.machine_dir(spec.device) / CONSOLE
     detached.start(spec.lab, spec.device, nspawn, log=log, env={"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"})
+
+
+def _option(bind: Bind) -> str:
+    if not bind.source:
+        return f"--inaccessible={bind.target}"
+    return f"--bind{'-ro' if bind.is_read_only else ''}={bind.source}:{bind.target}"
 
 
 def _stop(lab: str, device: str) -> None:

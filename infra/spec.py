@@ -25,7 +25,7 @@ class MachineFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bind:
-    """A folder of the host seen inside the machine."""
+    """A folder of the host seen inside the machine; without a source, a folder hidden from it."""
 
     source: str
     target: str

@@ -30,6 +30,7 @@ from network.errors import (
     SaveFailed,
 )
 from network.platform import Platform, load_platform
+from network.ssh_config import ssh_config_of
 
 # paramiko reports a broken transport to its logger as well as to us; without a handler that is a traceback on stderr.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -52,10 +53,9 @@ class Access:
 def access_of(data_dir: Path) -> Access:
     """The access written by the lab. Raises NotOnFile when there is no lab in `data_dir`."""
     secrets = data_dir / "secrets.json"
-    ssh_config = data_dir / "lab" / "ssh_config"
-    for path in (secrets, ssh_config):
-        if not path.is_file():
-            raise NotOnFile("nothing says how the devices are reached", where=path, fix="bring a lab up: canh lab up")
+    if not secrets.is_file():
+        raise NotOnFile("nothing says how the devices are reached", where=secrets, fix="bring a lab up: canh lab up")
+    ssh_config = ssh_config_of(data_dir)
     account = json.loads(secrets.read_text(encoding="utf-8"))["device"]
     return Access(
         ssh_config=ssh_config,

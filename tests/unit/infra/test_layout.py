@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +61,7 @@ def test_only_the_soc_host_sees_the_host(layout: LabSpec) -> None:
             ("/app", "/opt/canh/app", True),
             ("/lib", "/opt/canh/lib", True),
             ("/data", "/var/lib/canh", False),
+            ("", "/var/lib/canh/lab", True),
         ]
     }
 
@@ -100,3 +102,8 @@ def test_a_province_without_a_lab_section_is_refused(province: Province, keys: K
 
 def test_each_kind_of_image_is_asked_for_once(province: Province) -> None:
     assert kinds_of(province) == ("router", "firewall", "application", "soc", "workstation")
+
+
+def test_the_soc_host_sees_no_keys_of_the_lab_through_the_checkout_either() -> None:
+    binds = SocPaths(app=Path("/app"), lib=Path("/lib"), data=Path("/app/var/test")).binds
+    assert [b.target for b in binds if not b.source] == ["/var/lib/canh/lab", "/opt/canh/app/var"]
