@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run down test setup check unit lab browser bench golden docs new doctor logs lock packages-run packages-test
+.PHONY: help run down test setup check unit lab browser bench golden pictures doctor logs lock packages-run packages-test
 export CANH_CACHE ?= $(HOME)/.cache/canh
 CANH := .venv/bin/canh
 PYTEST := .venv/bin/pytest
@@ -43,8 +43,8 @@ bench: setup ## figures as ratios against a floor or a peer, printed as a table
 golden: setup ## rewrite the golden cases; review the diff like code
 	@CANH_GOLDEN=write $(PYTEST) tests/unit -q -n 2
 
-docs: setup ## regenerate docs/reference from the code
-	@.venv/bin/python -m canh.reference docs/reference
+pictures: setup ## retake the README's pictures of the console
+	@CANH_PICTURES=docs/images $(PYTEST) tests/browser/test_pictures.py -q
 
 doctor: ## what this machine lacks, and the command that installs it
 	@infra/toolchain/doctor.sh
@@ -52,8 +52,8 @@ doctor: ## what this machine lacks, and the command that installs it
 logs: ## follow the platform on the lab's SOC host
 	@ssh -F var/lab/ssh_config dc-soc1 sudo journalctl -fu canh
 
-lock: ## resolve requirements.in into requirements.txt, with hashes
-	@uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements.in -o requirements.txt
+lock: setup ## resolve requirements.in into requirements.txt, with hashes
+	@.venv/bin/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements.in -o requirements.txt
 
 packages-run packages-test:
 	@infra/toolchain/packages.sh $(@:packages-%=%)
