@@ -135,6 +135,8 @@ class _Change:
                 lines=list(masked_lines(lines, reading.platform)),
                 basis=backup.digest(reading.running, reading.platform),
                 expected=backup.digest(reading.intended, reading.platform),
+                secrets_before=backup.secret_marks(reading.running, reading.platform, self.work.data_dir),
+                secrets_after=backup.secret_marks(reading.intended, reading.platform, self.work.data_dir),
             )
             self.fleet[name].send(lines)
             self._log("sent", device=name)

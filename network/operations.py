@@ -132,13 +132,13 @@ def rollback_plan(work: Work, change_id: str) -> tuple[Plan, Goal]:
         state = last.get("result", "open")
         raise NetworkError(f"change {opened['change_id']} is {state}: there is nothing to take back")
     paths = {e["device"]: work.data_dir / e["path"] for e in entries if e["event"] == "backed-up"}
-    left = {e["device"]: e["expected"] for e in entries if e["event"] == "sending"}
+    sent = {e["device"]: e for e in entries if e["event"] == "sending"}
     told: set[str] = set()  # the goal is asked for twice: when planning and when carrying out
 
     def goal(name: str, text: str) -> Reading:
         platform = load_platform(work.province.devices[name].platform.value)
         running = parse(text, platform, where=f"{name} running-config")
-        if backup.digest(running, platform) != left[name]:
+        if backup.digest(running, platform) != sent[name]["expected"]:
             raise StalePlan(
                 f"{name} was changed again after change {opened['change_id'][:8]}",
                 where=name,
@@ -148,7 +148,8 @@ def rollback_plan(work: Work, change_id: str) -> tuple[Plan, Goal]:
             raise NotOnFile(
                 f"the backup of {name} is gone", where=paths[name], fix="plan against the inventory instead"
             )
-        target, lost = backup.restorable_without_secrets(paths[name], running, platform)
+        before = sent[name].get("secrets_before", {})
+        target, lost = backup.restorable_without_secrets(paths[name], running, platform, before)
         if lost and name not in told:
             told.add(name)
             work.say(f"{name}: not put back, as secrets are not kept (type by hand): {'; '.join(lost)}")

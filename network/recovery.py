@@ -69,6 +69,8 @@ def _end(work: Work, path: Path) -> Outcome:
 
 
 def _finish_or_revert(work: Work, entries: tuple[Entry, ...], log: Journal) -> str:
+    if entries[0].get("kind") == "hosts":
+        return "failed"  # nothing of it was sent by us and nothing can be taken back: it is only over
     sending = {e["device"]: e for e in entries if e["event"] == "sending"}
     with Fleet(work.province, work.connect) as fleet:
         fleet.open(sending)
@@ -84,7 +86,8 @@ def _finish_or_revert(work: Work, entries: tuple[Entry, ...], log: Journal) -> s
 
         def restore(name: str) -> None:
             platform = load_platform(sending[name]["platform"])
-            target = backup.restorable(backups[name], name, running[name], platform)
+            before = sending[name].get("secrets_before", {})
+            target = backup.restorable(backups[name], name, running[name], platform, before)
             put_back(fleet, name, target, platform, save=name in saving)
             log.append("reverted", work.now(), device=name)
 
@@ -95,7 +98,11 @@ def _finish_or_revert(work: Work, entries: tuple[Entry, ...], log: Journal) -> s
 def _is_new(work: Work, fleet: Fleet, running: Mapping[str, Tree], sending: Mapping[str, Entry]) -> bool:
     """Whether every device runs what the change wanted, and the neighbours are up."""
     for name, tree in running.items():
-        if backup.digest(tree, load_platform(sending[name]["platform"])) != sending[name]["expected"]:
+        platform, wanted_here = load_platform(sending[name]["platform"]), sending[name]
+        if backup.digest(tree, platform) != wanted_here["expected"]:
+            return False
+        after = wanted_here.get("secrets_after")  # journals of earlier versions say nothing of secrets
+        if after is not None and backup.secret_marks(tree, platform, work.data_dir) != after:
             return False
     wanted = expected(work.province, running)
     return wait_for(wanted, lambda: fleet.neighbours(running), within=work.settle, hold=work.hold).ok

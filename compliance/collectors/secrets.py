@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PATTERNS = (
     "secrets.json",
+    "digest.key",
     "pki/*.key",
     "pki/**/*key*.pem",
     "lab/ssh/id_*",

@@ -16,7 +16,7 @@ from network.diff import commands
 from network.errors import DeviceBusy, DeviceUnreachable, NetworkError, StalePlan
 from network.lock import locked
 from network.operations import apply_plan, drift, make_plan, rollback
-from network.plan import Plan, load_plan, plan_of, reading_of, routers, to_inventory
+from network.plan import Plan, Reading, load_plan, plan_of, reading_of, routers, to_inventory
 from network.tree import parse
 from network.work import Outcome, Work
 from tests.unit.network.devices import START, FileLab
@@ -288,6 +288,23 @@ def test_a_rollback_says_which_secret_it_does_not_put_back(lab: FileLab, data_di
     assert rollback(lab.work(data_dir, say=said.append), first.change_id or "").result == "confirmed"
     assert said.count("hh-ce1: not put back, as secrets are not kept (type by hand): password <masked>") == 1
     assert means_day_0(lab, "hh-ce1")
+
+
+def test_a_rollback_says_which_secret_was_replaced_since_its_backup(lab: FileLab, data_dir: Path) -> None:
+    first = pushed(lab, data_dir)
+    key = ("interface eth1", "ip ospf message-digest-key 1 md5 {}", "exit")
+    lab.type("hh-ce1", *(line.format("oldkey") for line in key))
+    with_key = parse(lab.text("hh-ce1").replace("oldkey", "newkey"), lab.platform)
+
+    def goal(name: str, text: str) -> Reading:
+        running = parse(text, lab.platform)
+        return Reading(device=name, platform=lab.platform, text=text, running=running, intended=with_key)
+
+    second = carry_out_now(lab.work(data_dir), ["hh-ce1"], goal, kind="push")
+    assert (first.result, second.result) == ("confirmed", "confirmed")
+    said: list[str] = []
+    rollback(lab.work(data_dir, say=said.append), second.change_id or "")
+    assert any("not put back" in text and "message-digest-key 1 md5 <masked>" in text for text in said)
 
 
 def test_planning_twice_gives_the_same_file(lab: FileLab, data_dir: Path) -> None:

@@ -84,7 +84,7 @@ def held_device(_lab: FileLab, tmp: Path) -> None:
 def lost_secret(_lab: FileLab, tmp: Path) -> None:
     frr = load_platform("frr")
     path = backup.save(tmp, "core1", "password opensesame\n", frr, at=START)
-    backup.restorable(path, "core1", parse("hostname core1\n", frr), frr)
+    backup.restorable(path, "core1", parse("hostname core1\n", frr), frr, {})
 
 
 def unfinished_change(lab: FileLab, tmp: Path) -> None:

@@ -13,10 +13,10 @@ from network.change import carry_out_now
 from network.diff import commands
 from network.errors import SecretLost
 from network.operations import drift, make_plan
-from network.plan import reading_of, to_inventory
+from network.plan import Reading, reading_of, to_inventory
 from network.recovery import recover
 from network.tree import parse
-from tests.unit.network.devices import FileLab, Fuse
+from tests.unit.network.devices import START, FileLab, Fuse
 
 PAIR = ("core1", "hh-ce1")  # two routers and the link between them
 STEPS = 97  # a few more than the change has: the last ones let it end
@@ -156,6 +156,49 @@ def test_a_secret_that_is_gone_is_named_and_the_change_stays_open(lab: FileLab, 
     assert isinstance(refused.value.__cause__, SecretLost)
     lab.type("hh-ce1", "password opensesame")  # as it says: typed by hand
     assert [o.result for o in recover(lab.work(data_dir))] == ["reverted"]
+
+
+@pytest.mark.parametrize(("secret", "result"), [("oldsecret", "reverted"), ("newsecret", "confirmed")])
+def test_a_secret_that_is_neither_old_nor_new_is_noticed(
+    lab: FileLab, data_dir: Path, monkeypatch: pytest.MonkeyPatch, secret: str, result: str
+) -> None:
+    """Old and new differ in the secret only, which no backup holds: the masked lines are the same."""
+    lab.type("hh-ce1", "password oldsecret")
+    old = lab.text("hh-ce1")
+    new = parse(old.replace("oldsecret", "newsecret"), lab.platform)
+
+    def goal(name: str, text: str) -> Reading:
+        running = parse(text, lab.platform)
+        return Reading(device=name, platform=lab.platform, text=text, running=running, intended=new)
+
+    child = os.fork()
+    if child == 0:
+        lab.fuse = Fuse(blows_at=7)  # while lines are sent
+        try:
+            carry_out_now(lab.work(data_dir), ["hh-ce1"], goal, kind="push")
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    (path,) = (data_dir / "changes").glob("*.jsonl")
+    assert journal.entries(path)[-1]["event"] == "sending"
+    monkeypatch.setattr("network.recovery.expected", lambda *_: frozenset())  # the secret alone decides
+    lab.put("hh-ce1", old.replace("oldsecret", "another"))
+    with pytest.raises(Exception, match="lacks the secret of 'password <masked>'"):
+        recover(lab.work(data_dir))
+    lab.put("hh-ce1", old.replace("oldsecret", secret))
+    assert [o.result for o in recover(lab.work(data_dir))] == [result]
+    assert f"password {secret}" in lab.text("hh-ce1")
+    assert b"oldsecret" not in path.read_bytes() and b"newsecret" not in path.read_bytes()
+
+
+def test_a_change_of_hosts_that_was_interrupted_has_failed(lab: FileLab, data_dir: Path) -> None:
+    """Nothing of it can be put back, so nothing was."""
+    log = journal.Journal(data_dir / "changes/aaaa.jsonl")
+    log.append("opened", START, change_id="aaaa", operator="canh", kind="hosts", devices=["hh-pc1"], blast_radius={})
+    log.close()
+    assert [o.result for o in recover(lab.work(data_dir))] == ["failed"]
+    last = journal.entries(log.path)[-1]
+    assert (last["event"], last["result"], last["reason"]) == ("closed", "failed", "interrupted")
 
 
 def test_a_journal_cut_in_the_middle_of_a_line_is_read_up_to_it(lab: FileLab, data_dir: Path) -> None:
