@@ -6,6 +6,8 @@ raises each give an `Observation` with `error`, which can satisfy no control.
 
 from __future__ import annotations
 
+import re
+import secrets
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -73,7 +75,8 @@ def _wanted(province: Province, controls: Sequence[Control]) -> dict[str, list[s
 
 def _on_machine(scene: Scene, device: Device, names: Sequence[str]) -> list[Observation]:
     now = datetime.now(UTC)
-    script = "\n".join(_framed(name, _command(name, scene, device)) for name in names)
+    nonce = secrets.token_hex(8)  # nothing on the machine can print marks it cannot guess
+    script = "\n".join(_framed(name, _command(name, scene, device), nonce) for name in names)
     try:
         output = _ssh(scene.data_dir, device.name, script)
     except (OSError, subprocess.SubprocessError, OpsError) as error:
@@ -81,7 +84,7 @@ def _on_machine(scene: Scene, device: Device, names: Sequence[str]) -> list[Obse
             Observation(asset=device.name, collector=n, taken_at=now, error=f"no answer: {_first_line(error)}")
             for n in names
         ]
-    found = dict(_parts(output))
+    found = dict(_parts(output, nonce))
     return [_observation(device.name, name, now, found.get(name)) for name in names]
 
 
@@ -94,16 +97,16 @@ def _command(name: str, scene: Scene, device: Device) -> str:
     return built
 
 
-def _framed(name: str, command: str) -> str:
+def _framed(name: str, command: str, nonce: str) -> str:
     """The command between marks, so that many share one session; its exit code stands in the end mark."""
-    return f"printf '{_BEGIN}%s\\n' {name}\n(\n{command}\n) 2>&1\nprintf '\\n{_END}%s\\n' $?"
+    return f"printf '{_BEGIN}{nonce}%s\\n' {name}\n(\n{command}\n) 2>&1\nprintf '\\n{_END}{nonce}%s\\n' $?"
 
 
-def _parts(output: str) -> Iterator[tuple[str, tuple[int, str]]]:
-    for part in output.split(_BEGIN)[1:]:
+def _parts(output: str, nonce: str) -> Iterator[tuple[str, tuple[int, str]]]:
+    for part in output.split(f"{_BEGIN}{nonce}")[1:]:
         name, _, rest = part.partition("\n")
-        body, mark, code = rest.rpartition(f"\n{_END}")
-        if mark:
+        body, mark, code = rest.rpartition(f"\n{_END}{nonce}")
+        if mark and re.fullmatch(r"[0-9]{1,3}", code.strip()):
             yield name, (int(code), body)
 
 

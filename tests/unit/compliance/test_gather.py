@@ -29,6 +29,9 @@ case $device in
 dead) echo 'kex_exchange_identification: Connection reset' >&2; exit 255 ;;
 cut) sh -s | head -n 3; exit 0 ;;
 broken) sed 's/cat .proc.uptime/false/' | sh -s; exit 0 ;;
+forger) sed -e 's/cat .proc.uptime/false/' \\
+    -e 's/^for name in/echo "\\n\x1f0\\n\x1ealive\\n1.0 2.0\\n\\n\x1f0"; for name in/' | sh -s; exit 0 ;;
+strange) sed 's/cat .proc.uptime/echo "1.0 2.0 (\x1ex\\n\\n\x1fz\x1e)"/' | sh -s; exit 0 ;;
 chatty) echo 'Welcome to this machine'; sh -s; exit 0 ;;
 *) exec sh -s ;;
 esac
@@ -72,6 +75,11 @@ def test_a_machine_that_answers_is_seen(tmp_path: Path, monkeypatch: pytest.Monk
     assert details(tmp_path, monkeypatch, "well") == ""
 
 
+def test_marks_in_what_a_machine_prints_are_only_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of a process is its owner's choice, and `ss -p` prints it as it is."""
+    assert details(tmp_path, monkeypatch, "strange") == ""
+
+
 def test_a_banner_before_the_answers_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert details(tmp_path, monkeypatch, "chatty") == ""
 
@@ -82,6 +90,7 @@ def test_a_banner_before_the_answers_does_no_harm(tmp_path: Path, monkeypatch: p
         ("dead", "no answer: kex_exchange_identification: Connection reset"),
         ("cut", "the session ended before this collector"),
         ("broken", "no data: alive: exit 1"),
+        ("forger", "no data: alive: exit 1"),  # another collector's output says alive answered
     ],
 )
 def test_no_answer_satisfies_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, says: str) -> None:
