@@ -23,5 +23,7 @@ def facts(output: str) -> Facts:
         if not _LOOPBACK.match(address) and not (columns[0] == "udp" and int(port) >= 32768):
             process = _PROCESS.search(line)
             sockets[f"{columns[0]}/{port}"] = process.group(1) if process else "?"
+    if not sockets:  # we asked over ssh, so at least that listens
+        raise ValueError("ss named no listener")
     names = sorted(sockets, key=lambda s: (s[:3], int(s[4:])))
     return {"listeners": names, "listeners.processes": [f"{name} {sockets[name]}" for name in names]}

@@ -17,8 +17,11 @@ def facts(output: str) -> Facts:
     if not lines:
         raise ValueError("snmpd has no configuration")
     users = [f"{row[1]} {row[2] if len(row) > 2 else 'auth'}" for row in lines if row[0] in ("rouser", "rwuser")]
+    communities = sorted({row[0] for row in lines if row[0] in _COMMUNITIES})
+    if not users and not communities:
+        raise ValueError("snmpd lets nobody in, or this is not its configuration")
     return {
-        "snmp.communities": sorted({row[0] for row in lines if row[0] in _COMMUNITIES}),
+        "snmp.communities": communities,
         "snmp.users": sorted(users),
         "snmp.weak_users": sorted(user for user in users if user.split()[1] not in ("priv", "authpriv")),
         "snmp.writers": sorted(row[1] for row in lines if row[0] == "rwuser"),
