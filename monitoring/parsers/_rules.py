@@ -22,12 +22,14 @@ from monitoring.parsers._values import ip_text, mac_text
 
 KINDS = {
     "word": r"\S+",
-    "text": r".*?",  # as little as fits
+    "text": r".{0,1024}?",  # as little as fits; bounded, or two of them take time by the square of a hostile line
+    "phrase": r"[^;]{1,256}",  # no semicolon in it
+    "unquoted": r"[^']{0,256}",  # no apostrophe in it
     "rest": r".*",
     "int": r"\d{1,18}",
     "digits": r"\d{1,18}",  # a number that is a name: an id
     "seconds": r"[+-]?\d{1,12}(?:\.\d{1,12})?",  # kept as milliseconds
-    "ip": r"[0-9A-Fa-f:.]+(?:%[\w.-]+)?",
+    "ip": r"[0-9A-Fa-f:.]{2,45}(?:%[\w.-]{1,16})?",
     "mac": r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}",
     "quoted": r"[^\"]*",
     "name": r"[^\s:;,()\[\]]+",

@@ -7,9 +7,16 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 
-@lru_cache(maxsize=65536)
+LONGEST_ADDRESS = 64  # characters, zone included; longer text is not kept in a cache
+
+
 def ip_text(text: str) -> str | None:
     """An address in its usual form (no zone, IPv4 where it is one); None when it is no address."""
+    return _ip_text(text) if len(text) <= LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=65536)
+def _ip_text(text: str) -> str | None:
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:

@@ -1,0 +1,98 @@
+"""Lines made to hurt a rule: each from the rule's own literals, so that its values could end in many places."""
+
+from __future__ import annotations
+
+import re
+import time
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from monitoring.parsers import ip_text
+from monitoring.parsers._rules import _PLACE, _rule
+from monitoring.pipeline import LONGEST_PARSED
+from tests.unit.monitoring.lab import ROOT, pipeline, record
+
+LIMIT_S = 0.3  # of CPU for one rule and line; what goes back and forth by the square takes a second and more
+RULES = [
+    (f"{file.parent.name}-{number}", rule)
+    for file in sorted((ROOT / "monitoring/parsers").glob("*/parser.yaml"))
+    for number, rule in enumerate(yaml.safe_load(file.read_text("utf-8")).get("rules", ()))
+]
+
+
+@pytest.mark.parametrize("rule", [rule for _, rule in RULES], ids=[name for name, _ in RULES])
+def test_no_line_costs_a_rule_much_time(rule: dict[str, Any]) -> None:
+    made = _rule(rule)
+    for length in (2000, LONGEST_PARSED):  # the short ones first: what fails there would take minutes longer
+        for line in _hostile(rule["pattern"], length):
+            began = time.process_time()
+            made.parse(line, 0)
+            assert time.process_time() - began < LIMIT_S, line[:200]
+
+
+def test_addresses_that_are_none_are_not_remembered() -> None:
+    made = pipeline()
+    login = "<38>1 2026-11-22T03:19:58Z h sshd 1 - - Accepted password for a from {} port 1 ssh2"
+    made.event_of(record(login.format("10.0.0.1")))
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            made.event_of(record(login.format(f"{number:08x}" * 4000)))
+            ip_text(f"{number:08x}" * 4000)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000, "200 texts of 32,000 characters would be 6 MB"
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("0000:0000:0000:0000:0000:ffff:255.255.255.255", "255.255.255.255"),
+        ("fe80::1%enp0s31f6", "fe80::1"),
+        ("::", "::"),
+    ],
+)
+def test_every_form_of_an_address_is_still_read(text: str, address: str) -> None:
+    line = f"<38>1 2026-11-22T03:19:58Z h sshd 1 - - Accepted password for a from {text} port 5 ssh2"
+    assert pipeline().event_of(record(line)).text("source.ip") == address
+
+
+@pytest.mark.parametrize("name", ["x" * 900, "a from 10.9.9.9 port 1", " for  from "])
+def test_a_strange_user_name_hides_no_failed_login(name: str) -> None:
+    line = f"<38>1 2026-11-22T03:19:58Z h sshd 1 - - Failed password for invalid user {name} from 10.0.0.7 port 5 ssh2"
+    assert pipeline().event_of(record(line)).text("event.action") == "login"
+
+
+@pytest.mark.parametrize("folder", ["/x ; USER=a ; b", "/x ; USER=a ; GROUP=b ; c", "/" + "d" * 800])
+def test_a_strange_folder_hides_no_sudo(folder: str) -> None:
+    line = f"<85>1 2026-11-22T03:19:58Z h sudo 1 - -  an : TTY=pts/0 ; PWD={folder} ; USER=root ; COMMAND=/bin/id"
+    event = pipeline().event_of(record(line))
+    assert event.text("event.action") == "privilege-raised"
+    assert event.text("user.effective.name") == "root"
+
+
+def _hostile(pattern: str, length: int) -> Iterator[str]:
+    """The beginning of a match, then over and over what one or more of the next values wait for."""
+    parts = [_plain(part) for part in _PLACE.split(pattern)[::3]]
+    for first in range(len(parts)):
+        head = "1".join(parts[: first + 1]) + "1"
+        for last in range(first + 1, len(parts) + 1):
+            unit = "1".join(parts[first + 1 : last + 1]) or parts[first]
+            for repeated in {unit, f"{unit}1", f"1{unit}"} if unit else ():
+                yield (head + repeated * (length // len(repeated) + 1))[:length]
+
+
+def _plain(part: str) -> str:
+    """A text that this piece of a pattern matches, roughly: of what is optional everything is there."""
+    part = re.sub(r"\(\?[!=][^()]*\)", "", part)
+    for _ in range(3):
+        part = re.sub(r"\(\?:([^()|]*)(?:\|[^()]*)?\)[?*]?", r"\1", part)
+    part = re.sub(r"\(\?:|(?<!\\)[()?$]", "", part)
+    part = re.sub(r"\\[dwS][+*]|\.\*|\.\{[^}]*\}", "1", part)
+    return re.sub(r"\\s[*+]?", " ", part).replace("\\", "")
