@@ -6,7 +6,8 @@ audit(province, data_dir, controls()) probes and writes a run; verify(folder) ch
 from compliance.audit import audit
 from compliance.control import controls
 from compliance.errors import ComplianceError, ControlError, EvidenceError
-from compliance.evidence import CHAIN, Verified, results, runs, verify, verify_runs
+from compliance.evidence import CHAIN, Verified, runs, verify, verify_runs
+from compliance.outcome import results
 
 __all__ = [
     "CHAIN",

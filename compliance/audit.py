@@ -16,7 +16,6 @@ from compliance.declared import declared
 from compliance.errors import ComplianceError
 from compliance.gather import Scene, gather
 from compliance.model import Control, Run
-from compliance.report import write_reports
 from inventory.model import Province
 
 _LOCK = ".lock"
@@ -51,7 +50,6 @@ def audit(
         before = evidence.runs(folder)
         parent = evidence.head_of(before[-1]) if before else evidence.GENESIS
         evidence.write(folder, run, assets, facts, parent)
-        write_reports(folder / run_id, evidence.results(run))
     return run
 
 

@@ -5,6 +5,7 @@ A run is a folder `<data>/evidence/<run-id>/`:
     raw/<asset>/<collector>.txt    what the collector printed
     controls.json, declared.json, findings.json    what was judged, by what, with which outcome
     results.json     the same outcome for the console
+    report.html, report.json    the same for people and programs; made again from results.json and compared
 `hash` is SHA-256 over the entry without `hash`, so it covers `parent`; the first parent is the last hash
 of the run before, so runs are chained too. `verify` needs nothing but the folder.
 """
@@ -24,14 +25,15 @@ from shutil import rmtree
 from typing import Any
 
 from compliance.assess import assess
-from compliance.control import controls as every_control
 from compliance.errors import ComplianceError, EvidenceError
 from compliance.model import Control, Expectation, Facts, Finding, Observation, Result, Run
+from compliance.outcome import results
+from compliance.report import reports
 
 GENESIS = "0" * 64
 CHAIN = "chain.ndjson"
-# What stands in a run's folder without an entry: the reports can be made again from results.json. A signature over
-# the last hash would stand here too.
+# What stands in a run's folder without an entry: the reports, which show the last hash, are made again and compared.
+# A signature over the last hash would stand here too.
 _BESIDE = frozenset({CHAIN, "report.html", "report.json"})
 
 
@@ -40,7 +42,8 @@ class Verified:
     run_id: str
     entries: int
     head: str  # the last hash
-    is_rederived: bool  # the findings follow from the observations; False: another version of canh judged them
+    # Findings follow from observations, and results and reports from findings; False: another version made some of it.
+    is_rederived: bool
 
 
 def write(folder: Path, run: Run, assets: Mapping[str, str], declared: Mapping[str, Facts], parent: str) -> str:
@@ -55,6 +58,8 @@ def write(folder: Path, run: Run, assets: Mapping[str, str], declared: Mapping[s
             head = entry["hash"] = _hash(entry)
             lines.append(json.dumps(entry, sort_keys=True, ensure_ascii=False))
         _write(part / CHAIN, ("\n".join(lines) + "\n").encode())
+        for name, text in reports(results(run), head).items():
+            _write(part / name, text.encode())
         readable_by_group(part)
         part.rename(folder / run.run_id)
     finally:
@@ -64,7 +69,7 @@ def write(folder: Path, run: Run, assets: Mapping[str, str], declared: Mapping[s
 
 
 def verify(folder: Path) -> Verified:
-    """Check one run's folder: every file, every link, and that the findings follow from the observations.
+    """Check one run's folder: every file, every link, and that all that was concluded follows from the observations.
 
     Raises EvidenceError naming the first entry that does not hold.
     """
@@ -95,7 +100,34 @@ def _verified(folder: Path) -> Verified:
         raise EvidenceError(
             "the findings do not follow from the observations", where=f"{folder.name}/findings.json: {wrong}"
         )
-    return Verified(run_id=folder.name, entries=len(entries), head=str(entries[-1]["hash"]), is_rederived=follows)
+    head = str(entries[-1]["hash"])
+    told_otherwise = _told_otherwise(folder, controls, recorded, head)
+    if told_otherwise and entries[-1].get("told_by") == told_by():
+        raise EvidenceError("this does not follow from the findings", where=f"{folder.name}/{told_otherwise}")
+    is_rederived = follows and not told_otherwise
+    return Verified(run_id=folder.name, entries=len(entries), head=head, is_rederived=is_rederived)
+
+
+def _told_otherwise(folder: Path, controls: Sequence[Control], findings: Sequence[Finding], head: str) -> str:
+    """The first of results and reports that tells something else than the findings do; "" when none does."""
+    told = _load(folder, "results.json")
+    run = Run(
+        run_id=told["run_id"],
+        started=datetime.fromisoformat(told["started"]),
+        finished=datetime.fromisoformat(told["finished"]),
+        province=told["province"],
+        controls=tuple(controls),
+        observations=(),
+        findings=tuple(findings),
+    )
+    # How many controls there were to choose from then is not known now.
+    again = results(run) | {"is_partial": told.get("is_partial")}
+    if again != told:
+        return "results.json"
+    for name, text in reports(again, head).items():
+        if (folder / name).exists() and (folder / name).read_bytes() != text.encode():
+            return name
+    return ""
 
 
 def verify_runs(folders: Sequence[Path]) -> list[Verified | EvidenceError]:
@@ -137,6 +169,14 @@ def judged_by() -> str:
     return _sha256(b"".join(path.read_bytes() for path in paths))
 
 
+@cache
+def told_by() -> str:
+    """What turns findings into results and reports here, as `judged_by`."""
+    here = Path(__file__).parent
+    paths = (here / "outcome.py", here / "report.py", here / "templates" / "report.html")
+    return _sha256(b"".join(path.read_bytes() for path in paths))
+
+
 # Files of a run
 
 
@@ -156,53 +196,7 @@ def _files(
         }
         yield f"raw/{o.asset or 'platform'}/{o.collector}.txt", o.output.encode(), about
     yield "findings.json", _json([asdict(f) for f in run.findings]), {"kind": "findings"}
-    yield "results.json", _json(results(run)), {"kind": "results"}
-
-
-def results(run: Run) -> dict[str, Any]:
-    """The outcome as the console and the report show it."""
-    return {
-        "run_id": run.run_id,
-        "started": run.started.isoformat(),
-        "finished": run.finished.isoformat(),
-        "province": run.province,
-        "is_partial": len(run.controls) < len(every_control()),
-        "controls": [_result(run, control) for control in run.controls],
-    }
-
-
-def _result(run: Run, control: Control) -> dict[str, Any]:
-    findings = run.of(control)
-    unmet = [f for f in findings if f.result is Result.NOT_SATISFIED]
-    reason, reason_vi = ("", "") if findings else ("no asset to look at", "không có tài sản nào để kiểm tra")
-    if unmet:
-        more = len(unmet) - 1
-        reason = f"{unmet[0].asset}: {unmet[0].details[0]}" + (f" (and {more} more assets)" if more else "")
-        reason_vi = f"{unmet[0].asset}: {unmet[0].details_vi[0]}" + (f" (và {more} tài sản khác)" if more else "")
-    return {
-        "id": control.slug,
-        "title": control.title,
-        "title_vi": control.title_vi,
-        "result": str(run.result_of(control)),
-        "reason": reason,
-        "reason_vi": reason_vi,
-        "why": control.why,
-        "fix": control.fix,
-        "fix_vi": control.fix_vi,
-        "residual": control.residual,
-        "residual_vi": control.residual_vi,
-        "references": list(control.references),
-        "assets": [
-            {
-                "asset": f.asset,
-                "result": str(f.result),
-                "detail": "; ".join(f.details),
-                "detail_vi": "; ".join(f.details_vi),
-                "probe": ", ".join(control.collectors),
-            }
-            for f in findings
-        ],
-    }
+    yield "results.json", _json(results(run)), {"kind": "results", "told_by": told_by()}
 
 
 # Reading back

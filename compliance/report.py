@@ -1,4 +1,4 @@
-"""The report of a run, as JSON for programs and as one HTML file for people, in both languages."""
+"""Pure: the report of a run, as JSON for programs and as one HTML file for people, in both languages."""
 
 from __future__ import annotations
 
@@ -9,18 +9,13 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from compliance.evidence import readable_by_group
-
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_reports(folder: Path, results: Mapping[str, Any]) -> tuple[Path, Path]:
-    """Write report.json and report.html into a run's folder. Both can be made again from results.json."""
-    as_json, as_html = folder / "report.json", folder / "report.html"
-    as_json.write_text(json.dumps(results, ensure_ascii=False, indent=1))
-    as_html.write_text(html(results, verified=_head(folder)))
-    readable_by_group(folder)
-    return as_json, as_html
+def reports(results: Mapping[str, Any], head: str) -> dict[str, str]:
+    """The reports of a run by file name; head: the last hash of its chain, which the page shows."""
+    as_json = json.dumps(results, ensure_ascii=False, indent=1)
+    return {"report.html": html(results, verified=head), "report.json": as_json}
 
 
 def html(results: Mapping[str, Any], verified: str) -> str:
@@ -31,8 +26,3 @@ def html(results: Mapping[str, Any], verified: str) -> str:
     return environment.get_template("report.html").render(
         run=results, controls=controls, satisfied=satisfied, total=len(controls), head=verified
     )
-
-
-def _head(folder: Path) -> str:
-    *_, last = (folder / "chain.ndjson").read_text().splitlines()
-    return str(json.loads(last)["hash"])

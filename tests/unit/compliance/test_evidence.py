@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -118,6 +119,59 @@ def test_findings_that_do_not_follow_are_found_even_with_right_hashes(tmp_path: 
     evidence.write(tmp_path, forged, ASSETS, DECLARED, evidence.GENESIS)
     with pytest.raises(EvidenceError, match="do not follow"):
         verify(tmp_path / run.run_id)
+
+
+def with_right_hashes(folder: Path, name: str, content: bytes) -> None:
+    """Put `content` in place of a file of the chain, as somebody would who can compute hashes."""
+    (folder / name).write_bytes(content)
+    entries = [json.loads(line) for line in (folder / CHAIN).read_text().splitlines()]
+    parent = entries[0]["parent"]
+    for entry in entries:
+        if entry["file"] == name:
+            entry["sha256"] = hashlib.sha256(content).hexdigest()
+        entry["parent"] = parent
+        del entry["hash"]
+        text = json.dumps(entry, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        parent = entry["hash"] = hashlib.sha256(text.encode()).hexdigest()
+    (folder / CHAIN).write_text("".join(json.dumps(e, sort_keys=True, ensure_ascii=False) + "\n" for e in entries))
+
+
+def without_problems(folder: Path) -> bytes:
+    told = json.loads((folder / "results.json").read_text())
+    for control in told["controls"]:
+        control |= {"result": "satisfied", "reason": "", "reason_vi": ""}
+        for asset in control["assets"]:
+            asset |= {"result": "satisfied", "detail": "", "detail_vi": ""}
+    return json.dumps(told).encode()
+
+
+def test_results_that_do_not_follow_are_found_even_with_right_hashes(folder: Path) -> None:
+    with_right_hashes(folder, "results.json", without_problems(folder))
+    with pytest.raises(EvidenceError, match="does not follow from the findings") as error:
+        verify(folder)
+    assert str(error.value.where).endswith("results.json")
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.json"])
+def test_a_report_that_tells_something_else_is_found_and_a_missing_one_is_not_missed(folder: Path, name: str) -> None:
+    (folder / name).write_text((folder / name).read_text().replace("not", "", 1))
+    with pytest.raises(EvidenceError, match="does not follow from the findings") as error:
+        verify(folder)
+    assert str(error.value.where).endswith(name)
+    (folder / name).unlink()
+    assert verify(folder).is_rederived
+
+
+def test_a_report_of_another_version_is_intact_but_not_held_to_our_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of("20261122T030000Z-ffffff", observed("core1", SSH), observed("hh-pc1", SSH))
+    monkeypatch.setattr(evidence, "told_by", lambda: "an older version")
+    evidence.write(tmp_path, run, ASSETS, DECLARED, evidence.GENESIS)
+    monkeypatch.undo()
+    assert verify(tmp_path / run.run_id).is_rederived
+    (tmp_path / run.run_id / "report.html").write_text("as it was shown then")
+    assert not verify(tmp_path / run.run_id).is_rederived
 
 
 def test_evidence_of_another_version_is_intact_but_not_held_to_our_judgement(
