@@ -86,9 +86,10 @@ class Controls:
 
 
 def newest_run(data_dir: Path) -> Controls:
+    """The newest run of all controls; one of some only when there is no other."""
     runs = sorted(
         (path for path in (data_dir / "evidence").glob("*/results.json") if path.is_file()),
-        key=lambda path: (path.stat().st_mtime, path.parent.name),
+        key=lambda path: (not _is_partial(path), path.stat().st_mtime, path.parent.name),
     )
     if not runs:
         return Controls()
@@ -97,6 +98,14 @@ def newest_run(data_dir: Path) -> Controls:
         return Controls(run=RunDoc.model_validate(document), earlier=len(runs) - 1)
     except (OSError, ValueError, ValidationError):
         return Controls(earlier=len(runs) - 1, problem=f"evidence/{runs[-1].parent.name}/results.json")
+
+
+def _is_partial(path: Path) -> bool:
+    """Whether the run says that it looked at some controls only; what cannot be read says nothing."""
+    try:
+        return json.loads(path.read_text("utf-8")).get("is_partial") is True
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _known(value: Any) -> Any:

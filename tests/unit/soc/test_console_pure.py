@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -261,6 +262,21 @@ def test_the_newest_run_is_shown_bad_news_first(tmp_path: Path) -> None:
     write_run(tmp_path, NOW)
     run = newest_run(tmp_path).run
     assert run and [c.result for c in run.problems_first] == ["not-satisfied", "no-data", "satisfied", "satisfied"]
+
+
+def test_a_run_of_some_controls_does_not_hide_the_newest_of_all(tmp_path: Path) -> None:
+    write_run(tmp_path, NOW)
+    full = tmp_path / "evidence/2026-11-22T115900Z/results.json"
+    later = tmp_path / "evidence/2026-11-22T125900Z/results.json"
+    later.parent.mkdir()
+    document = json.loads(full.read_text()) | {"run_id": later.parent.name, "is_partial": True}
+    later.write_text(json.dumps(document))
+    os.utime(full, (0, 0))
+    found = newest_run(tmp_path)
+    assert found.run and found.run.run_id == full.parent.name
+    full.unlink()
+    alone = newest_run(tmp_path)
+    assert alone.run and alone.run.run_id == later.parent.name
 
 
 def test_no_run_and_a_damaged_one_are_told_apart(tmp_path: Path) -> None:
