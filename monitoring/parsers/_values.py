@@ -6,7 +6,6 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
-
 LONGEST_ADDRESS = 64  # characters, zone included; longer text is not kept in a cache
 
 

@@ -15,6 +15,7 @@ from monitoring.spool import Received
 
 DRAIN = 512  # datagrams a wake-up; then the others on the loop have their turn
 LARGEST_DATAGRAM = 65535
+LAST_DRAIN_S = 1.0  # enough for a full buffer of the largest size asked for
 
 
 class UdpReceiver(ABC):
@@ -46,9 +47,13 @@ class UdpReceiver(ABC):
         asyncio.get_running_loop().add_reader(self.socket.fileno(), self._drain)
 
     def stop(self) -> None:
-        """Take what has arrived; then no more. `close` follows when nothing is to be answered any more."""
+        """Take what has arrived; then no more. `close` follows when nothing is to be answered any more.
+
+        Under a flood more arrives than is taken, so it ends after LAST_DRAIN_S in any case.
+        """
         asyncio.get_running_loop().remove_reader(self.socket.fileno())
-        while self._drain():
+        until = time.monotonic() + LAST_DRAIN_S
+        while self._drain() and time.monotonic() < until:
             pass
 
     def close(self) -> None:

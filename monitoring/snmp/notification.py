@@ -105,6 +105,8 @@ class _V3:
         if flags.end - flags.start != 1:
             raise BerError("flags of a wrong length")
         self._message_id = ber.integer(datagram, message_id)
+        if not 0 <= self._message_id < 2**31:
+            raise BerError("message id out of range")
         self._flags = datagram[flags.start]
         parameters = ber.expect(datagram, header.end, end, ber.OCTETS)
         self._read_security(ber.expect(datagram, parameters.start, parameters.end, ber.SEQUENCE))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import Any
 
 from monitoring.receivers.intake import Intake
 from monitoring.receivers.sockets import Listen
 from monitoring.receivers.udp import UdpReceiver
-from monitoring.snmp.notification import Notifications, Taken
+from monitoring.snmp.notification import LONGEST_REJECTED, Notifications, Taken, rejected
 from monitoring.spool import Received
 
 RECEIVER = "snmp-trap"
+
+log = logging.getLogger("canh.collect")
 
 
 class TrapReceiver(UdpReceiver):
@@ -29,7 +32,7 @@ class TrapReceiver(UdpReceiver):
     def take(self, datagrams: list[tuple[bytes, Any]]) -> None:
         messages = []
         for datagram, peer in datagrams:
-            taken = self._notifications.take(datagram, time.monotonic())
+            taken = self._taken(datagram, peer)
             if taken.reason:
                 self.intake.counters.refused(taken.reason, f"{RECEIVER} {peer[0]}")
             message = Received(taken.raw, time.time_ns() // 1000, RECEIVER, peer[0], peer[1])
@@ -42,6 +45,14 @@ class TrapReceiver(UdpReceiver):
                 self._send(taken.answer, peer)
         if messages:
             self.intake.put_or_drop(messages)
+
+    def _taken(self, datagram: bytes, peer: Any) -> Taken:
+        """A defect of ours is kept and counted as a rejected message: the others of the batch must not be lost."""
+        try:
+            return self._notifications.take(datagram, time.monotonic())
+        except Exception:
+            log.exception("a notification of %s cannot be read: a defect", peer[0])
+            return rejected("defect", {"datagram": datagram[:LONGEST_REJECTED].hex()})
 
     def _answer_later(self, message: Received, taken: Taken, peer: Any) -> None:
         task = asyncio.get_running_loop().create_task(self._keep_then_answer(message, taken.answer, peer))

@@ -6,10 +6,12 @@ import asyncio
 import os
 import re
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
@@ -224,6 +226,34 @@ def test_stopping_commits_what_is_held(tmp_path: Path) -> None:
                 await asyncio.sleep(0.05)
                 send_udp(it.udp.port, *[b"<13>%d" % n for n in range(200)])
         assert len(SpoolReader(tmp_path / "spool/test").read(0)[0]) == 202
+
+    run(work)
+
+
+class Flooded(SyslogUdp):
+    """As under a flood: whenever something is taken, more is there already. For 10 s at most."""
+
+    until = 0.0
+
+    def take(self, datagrams: list[tuple[bytes, Any]]) -> None:
+        super().take(datagrams)
+        if time.monotonic() < self.until:
+            send_udp(self.port, b"<13>more")
+
+
+def test_a_flood_does_not_keep_it_from_stopping(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with bench(tmp_path) as it:
+            flooded = Flooded(LOCAL, it.intake, limit=1000, receive_buffer=1 << 20)
+            flooded.start()
+            send_udp(flooded.port, *[b"<13>%d" % n for n in range(600)])
+            began = time.monotonic()
+            flooded.until = began + 10
+            flooded.stop()
+            assert time.monotonic() - began < 3
+            flooded.close()
+        found = SpoolReader(tmp_path / "spool/test").read(0, 100_000)[0]
+        assert {b"<13>%d" % n for n in range(600)} <= {r.raw for r in found}, "what had arrived is kept"
 
     run(work)
 

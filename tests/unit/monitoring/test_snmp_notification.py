@@ -192,6 +192,48 @@ def test_no_mutation_of_a_trap_stops_the_receiver(data: st.DataObject) -> None:
     assert json.loads(taken.raw)["kind"] in ("trap", "inform", "rejected")
 
 
+def discovery(message_id: bytes) -> bytes:
+    """An empty SNMPv3 request, reportable, whose message id has these octets."""
+    security = ber.tlv(ber.OCTETS, b"") + ber.integer_of(0) * 2 + ber.tlv(ber.OCTETS, b"") * 3
+    header = ber.tlv(ber.INTEGER, message_id) + ber.integer_of(1500) + ber.tlv(ber.OCTETS, b"\4") + ber.integer_of(3)
+    secured = ber.tlv(ber.OCTETS, ber.tlv(ber.SEQUENCE, security))
+    return ber.tlv(
+        ber.SEQUENCE, ber.integer_of(3) + ber.tlv(ber.SEQUENCE, header) + secured + ber.tlv(ber.SEQUENCE, b"")
+    )
+
+
+@pytest.mark.parametrize("message_id", [b"\xff", b"\x80\0\0\0", b"\0\x80\0\0\0", b"\x7f" * 8])
+def test_a_message_id_out_of_range_is_malformed(message_id: bytes) -> None:
+    assert notifications().take(discovery(b"\1"), 1.0).answer
+    taken = notifications().take(discovery(message_id), 1.0)
+    assert (taken.reason, taken.answer) == ("malformed", b"")
+
+
+def test_a_datagram_that_finds_a_defect_loses_none_of_its_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever raises: the others are kept, and so is the datagram itself, counted as rejected."""
+    take = Notifications.take
+
+    def broken(self: Notifications, datagram: bytes, now: float) -> Any:
+        return take(self, datagram, 1 // (datagram != b"hurts") * now)
+
+    monkeypatch.setattr(Notifications, "take", broken)
+
+    def work(_: SlowSpool, here: str) -> None:
+        address, port = here.split(":")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            for datagram in (TRAP_V2C, b"hurts", TRAP_V2C):
+                sock.sendto(datagram, (address, int(port)))
+        time.sleep(0.3)
+
+    receiving(tmp_path, work)
+    records, _ = SpoolReader(tmp_path / "spool/test").read(0)
+    documents = [json.loads(r.raw) for r in records]
+    assert sorted(d["kind"] for d in documents) == ["rejected", "trap", "trap"]
+    assert [d["datagram"] for d in documents if d["kind"] == "rejected"] == [b"hurts".hex()]
+
+
 def test_a_replayed_message_is_refused_when_its_window_is_over() -> None:
     clocks = Clocks()
     assert clocks.is_timely(b"engine", 5, 1000, now=0.0)
