@@ -45,7 +45,7 @@ SEVERITIES = ["emergency", "alert", "critical", "error", "warning", "notice", "i
 class Header(NamedTuple):
     """What stands before the message. A tuple, because one is made for every line."""
 
-    fields: dict[str, Value]  # log.syslog.*, process.*, log.level; a new dict each time
+    fields: dict[str, Value]  # log.syslog.*, process.*, log.level, error.message; a new dict each time
     when: datetime | None  # aware UTC; None when the line has no usable time
     zone_from: str  # "line", "inventory" or "" when `when` is None
     message: str
@@ -132,10 +132,10 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
 
 @lru_cache(maxsize=1024)
 def _priority_fields(digits: str) -> dict[str, Value]:
-    """The fields of a priority; shared, so copy before use. Above 191 it is kept as it is."""
+    """The fields of a priority; shared, so copy before use. Above 191 it is kept as it is, and said to be wrong."""
     priority = int(digits)
     if priority > 191:
-        return {"log.syslog.priority": priority}
+        return {"log.syslog.priority": priority, "error.message": f"malformed priority: {priority}"}
     facility, severity = divmod(priority, 8)
     return {
         "log.syslog.priority": priority,

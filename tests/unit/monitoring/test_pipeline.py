@@ -100,6 +100,16 @@ def test_what_is_not_understood_is_an_event_with_its_reason(raw: bytes, error: s
     assert event.get("canh.source.known") is True
 
 
+@pytest.mark.parametrize("header", ["<999>1 2026-11-22T03:19:58Z h sshd 1 - -", "<192>Nov 22 10:19:58 h sshd[1]:"])
+def test_a_priority_that_cannot_be_is_said_and_the_line_is_understood(header: str) -> None:
+    line = f"{header} Failed password for root from 10.250.65.10 port 50112 ssh2"
+    event = pipeline().event_of(record(line, cut=7))
+    said = "malformed priority: {}; message longer than allowed: 7 octets cut"
+    assert event.text("error.message") == said.format(header[1:4])
+    assert (event.original, event.text("event.action")) == (line, "login")
+    assert "error.message" not in pipeline().event_of(record("<191>Nov 22 10:19:58 h sshd[1]: x")).fields
+
+
 def test_a_message_cut_by_the_receiver_says_so() -> None:
     event = pipeline().event_of(record(LOGIN.format(host="x"), cut=1200))
     assert event.text("error.message") == "message longer than allowed: 1200 octets cut"
