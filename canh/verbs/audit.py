@@ -94,7 +94,7 @@ def _sentence(run_id: str, one: Verified | EvidenceError) -> str:
 
     if isinstance(one, EvidenceError):
         return f"{run_id}  NOT INTACT: {one.what}\n  at {one.where}"
-    derived = "findings derived again" if one.is_rederived else "findings judged by another version of canh"
+    derived = "findings derived again" if one.is_rederived else "judged or reported by another version of canh"
     return f"{run_id}  intact, {one.entries} entries, {derived}, head {one.head}"
 
 
