@@ -1,14 +1,17 @@
 """The command line: parses, calls, prints. One module of `canh.verbs` a verb.
 
 A verb module has `HELP` (one line), `arguments(parser)` and `run(args, ctx) -> int`
-(0 done, 1 found something, 2 could not run). Adding a verb is adding a module.
+(0 done, 1 found something, 2 could not run, 75 could not run just now: a full disk, a locked
+database). Adding a verb is adding a module.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import pkgutil
+import sqlite3
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +21,11 @@ from canh.context import Context
 from inventory.errors import OpsError
 
 ROOT = Path(__file__).resolve().parent.parent
+CANNOT_RUN, TRY_AGAIN = 2, 75  # 75 is EX_TEMPFAIL of sysexits.h
+_PASSING_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+_PASSING_SQLITE = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM}
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,12 +37,24 @@ def main(argv: list[str] | None = None) -> int:
         return int(import_module(f"canh.verbs.{args.verb.replace('-', '_')}").run(args, ctx))
     except OpsError as error:
         print(f"canh {args.verb}: {error}", file=sys.stderr)
-        return 2
+        return TRY_AGAIN if _may_pass(error) else CANNOT_RUN
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         return 130
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether an error comes from something that ends without anybody changing the configuration."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _PASSING_ERRNOS:
+            return True
+        if isinstance(cause, sqlite3.Error) and getattr(cause, "sqlite_errorcode", 0) & 0xFF in _PASSING_SQLITE:
+            return True  # the low octet is the primary code of an extended one
+        cause = cause.__cause__
+    return False
 
 
 def _parser(arguments: list[str]) -> argparse.ArgumentParser:

@@ -2,7 +2,8 @@
 
 A child that dies is started again after a pause that doubles from 1 s to 30 s and falls back
 to 1 s once it has run for a minute. One that says it cannot run (exit code 2: bad configuration,
-a port in use) ends the whole tree, because another try would say the same and hide it.
+a port in use) ends the whole tree, because another try would say the same and hide it. But once
+a child has run for a minute, nothing it says ends the others: receiving goes on without detection.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class _Keeper:
         self._child, self._stop, self._say = child, stop, say
         self._process: asyncio.subprocess.Process | None = None
         self.cannot_run = False
+        self._has_run = False  # for HEALTHY_AFTER_S, once
 
     async def keep(self) -> None:
         loop, pause_s = asyncio.get_running_loop(), PAUSE_S[0]
@@ -66,13 +68,13 @@ class _Keeper:
             if self._stop.is_set():
                 self._say(f"{self._child.name} stopped")
                 return
-            if code == CANNOT_RUN:
+            if loop.time() - started > HEALTHY_AFTER_S:
+                pause_s, self._has_run = PAUSE_S[0], True
+            if code == CANNOT_RUN and not self._has_run:
                 self._say(f"{self._child.name} cannot run; stopping everything")
                 self.cannot_run = True
                 self._stop.set()
                 return
-            if loop.time() - started > HEALTHY_AFTER_S:
-                pause_s = PAUSE_S[0]
             self._say(f"{self._child.name} ended with {code}; starting it again in {pause_s:.0f} s")
             await _first_of(self._stop.wait(), pause_s)
             pause_s = min(pause_s * 2, PAUSE_S[1])

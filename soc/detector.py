@@ -27,7 +27,7 @@ from soc.alert import Alert
 from soc.detection import Detection
 from soc.detector_stats import Stats
 from soc.episodes import microseconds
-from soc.errors import SocError
+from soc.errors import DatabaseError, SocError
 from soc.outbox import Outbox
 from soc.sigma.loader import RuleSet
 
@@ -106,12 +106,17 @@ class Detector:
         self._stopped = True
 
     def run(self) -> None:
-        """Until `stop`. Raises DatabaseError when detect.db cannot be written."""
-        while not self._stopped:
-            if not self.step():
-                time.sleep(_SLEEP_S)
-        self.commit()
-        self._deliver(everything=True)
+        """Until `stop`. Raises DatabaseError when detect.db cannot be written; then start again from the disk."""
+        try:
+            while not self._stopped:
+                if not self.step():
+                    time.sleep(_SLEEP_S)
+            self.commit()
+            self._deliver(everything=True)
+        except DatabaseError as error:
+            self._stats.trouble(error.what)
+            self._stats.save(self.detection, self._lag(), force=True)
+            raise
         self._stats.save(self.detection, self._lag(), force=True)
 
     def step(self) -> int:

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
-import asyncio, sys
+import asyncio, os, sys
+from canh import supervisor
 from canh.supervisor import Child, supervise
+supervisor.HEALTHY_AFTER_S = float(os.environ.get("HEALTHY_AFTER_S", supervisor.HEALTHY_AFTER_S))
 children = [Child(name=n, command=tuple(c.split("\\x1f"))) for n, c in (a.split("=", 1) for a in sys.argv[1:])]
 sys.exit(asyncio.run(supervise(children, lambda line: print(line, flush=True))))
 """
@@ -79,6 +81,16 @@ def test_stop_ends_every_child_in_order(tree: subprocess.Popen[str]) -> None:
 def test_a_child_that_cannot_run_ends_the_tree_with_2() -> None:
     tree = start(bad="import sys; sys.exit(2)", good=SLEEPS)
     assert tree.wait(10) == 2
+
+
+def test_a_child_that_has_run_well_ends_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEALTHY_AFTER_S", "0.1")
+    tree = start(good=SLEEPS, late="import sys, time; time.sleep(0.3); sys.exit(2)")
+    lines_until(tree, "late ended with 2; starting it again")
+    lines_until(tree, "late started")
+    assert tree.poll() is None
+    tree.terminate()
+    assert tree.wait(10) == 0
 
 
 def test_children_end_when_the_supervisor_is_killed(tree: subprocess.Popen[str]) -> None:
