@@ -118,7 +118,8 @@ class Episodes:
             gap = max(EPISODE_GAP, correlation.timespan)
             episode = self._begin(
                 Episode(
-                    alert_id=str(uuid5(_NAMESPACE, f"{correlation.id} {firing.key} {last.at_us}")),
+                    # The moment alone comes again when the sender's clock stands still.
+                    alert_id=str(uuid5(_NAMESPACE, f"{correlation.id} {firing.key} {last.at_us} {last.id}")),
                     rule_id=correlation.id,
                     title=correlation.title,
                     level=correlation.level,

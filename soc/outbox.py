@@ -57,7 +57,8 @@ class Outbox:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
             self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
+            # What is committed lets the spool go: it must outlive a power cut.
+            self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("PRAGMA cache_size=-4000")
             self._drop_other_layout()
             self._db.executescript(_SCHEMA)
@@ -256,10 +257,11 @@ class Outbox:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # SQLite itself rolls back when the disk is full
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def _failed(self, what: str, error: Exception) -> DatabaseError:
         return DatabaseError(

@@ -12,6 +12,8 @@ import pytest
 
 from monitoring.pipeline import Pipeline
 from monitoring.spool import Received, Spool
+from soc.alert import Resolution
+from soc.cases import CaseStore
 from soc.detector import DetectError, Detector
 from soc.errors import DatabaseError
 from soc.sigma import RuleSet, encode
@@ -187,6 +189,53 @@ def test_a_full_disk_ends_detection_with_a_reason_and_loses_nothing(tmp_path: Pa
     finish(again)
     assert sum(alert.count for alert in cases.alerts.values() if alert.title == "Refused") == 400
     again.close()
+
+
+def test_a_commit_that_sqlite_rolled_back_tells_why(tmp_path: Path) -> None:
+    detector = detector_of(tmp_path, Remembered())
+    detector.outbox._db.executescript(
+        "CREATE TRIGGER full BEFORE INSERT ON meta BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END"
+    )
+    with pytest.raises(DatabaseError, match="disk is full"):
+        detector.commit()
+    detector.close()
+
+
+def test_what_is_committed_outlives_a_power_cut(tmp_path: Path) -> None:
+    detector = detector_of(tmp_path, Remembered())
+    (level,) = detector.outbox._db.execute("PRAGMA synchronous").fetchone()
+    assert level == 2  # FULL: the spool removes what the commit says is taken
+    detector.close()
+
+
+def test_a_sender_whose_clock_stands_still_raises_a_new_alert_for_a_new_attack(tmp_path: Path) -> None:
+    spool, cases = Spool(tmp_path / "spool/collect"), CaseStore(tmp_path)
+    now, stuck = [datetime(2026, 3, 2, 3, 0, tzinfo=UTC)], datetime(2026, 3, 1, 1, 0, tzinfo=UTC)
+    detector = Detector(
+        rules=rules_of(tmp_path / "rules", LOUD.replace("low", "informational"), COUNTED),
+        event_of=Pipeline(lab(), tmp_path).event_of,
+        data_dir=tmp_path,
+        cases=cases,
+        lateness=timedelta(seconds=0.2),
+        clock=lambda: now[0],
+    )
+    for attack in (1, 2):
+        received = round(now[0].timestamp() * 1e6)
+        spool.append([failed_line(stuck)._replace(received_us=received + n) for n in range(5)])
+        detector.step()
+        now[0] += timedelta(seconds=20)
+        detector.step()
+        detector.commit()
+        detector._deliver(everything=True)
+        raised = [case for case in cases.list() if case.alert.title == "Guessing"]
+        assert len(raised) == attack
+        for case in raised:
+            if case.is_open:
+                why = "looked at it, it was a test"
+                cases.close(case.id, actor="a", resolution=Resolution.BENIGN, reason=why, at=now[0])
+        now[0] += timedelta(hours=3)
+        detector.step()
+    detector.close()
 
 
 def test_a_changed_rule_counts_from_nothing_and_the_others_keep_their_state(tmp_path: Path) -> None:
