@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -96,7 +97,7 @@ async def protected(request: Request) -> None:
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise Forbidden("origin")
     token = (await request.form()).get("csrf", "")
-    if not isinstance(token, str) or not _same(token, _expected(request)):
+    if not isinstance(token, str) or not _same(token, await run_in_threadpool(_expected, request)):
         raise Forbidden("csrf")
 
 
@@ -162,8 +163,11 @@ class Shield:
 
 
 def _fits(scope: Scope) -> bool:
-    length = dict(scope["headers"]).get(b"content-length", b"")
-    return length.isdigit() and int(length) <= MAX_BODY  # without a length nothing bounds it
+    headers = dict(scope["headers"])
+    if b"transfer-encoding" in headers:  # it wins over a length beside it, and nothing bounds it
+        return False
+    length = headers.get(b"content-length", b"")
+    return length.isdigit() and len(length) < 20 and int(length) <= MAX_BODY
 
 
 def _with_headers(send: Send, path: str) -> Callable[[Message], Awaitable[None]]:

@@ -19,6 +19,7 @@ import uvicorn
 
 from inventory.model import Province
 from soc.console._console import Console, console_for
+from soc.console._patience import Patient
 from soc.console.app import create_app
 from soc.errors import ServeError
 from soc.pki import Pki
@@ -38,7 +39,7 @@ def serve(province: Province, data_dir: Path, rules_dir: Path, listen: tuple[str
         create_app(console),
         ssl_keyfile=str(pki.key),
         ssl_certfile=str(pki.certificate),
-        http="h11",
+        http=Patient,
         ws="none",
         log_config=None,
         access_log=False,

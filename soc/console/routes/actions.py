@@ -25,6 +25,7 @@ from soc.users import Role
 
 router = APIRouter(prefix="/alerts/act")
 MOST = 200  # alerts one action may touch
+MOST_DIGITS = 8  # of a version, of minutes
 SHIFT_STARTS = (6, 14, 22)  # local hours
 _Picked = Annotated[list[str], Form(alias="alert", default_factory=list, max_length=MOST)]
 _Text = Annotated[str, Form(max_length=5000)]
@@ -137,7 +138,7 @@ def _act(
     for entry in picked:
         id, _, version = entry.partition(":")
         try:
-            done.append(action(cases, id, int(version) if version.isdigit() else None))
+            done.append(action(cases, id, _number(version)))
         except CaseError as error:
             refused.append((id, error))
     return _answer(request, session, back, Outcome(done=tuple(done), refused=tuple(refused)))
@@ -171,7 +172,12 @@ def _until(pause: str, now: datetime, language: Language) -> datetime:
     """The end of a pause: minutes from now, or "shift" for the end of this shift."""
     if pause == "shift":
         return shift_end(language.local(now))
-    return now + timedelta(minutes=int(pause) if pause.isascii() and pause.isdigit() else 0)
+    return now + timedelta(minutes=_number(pause) or 0)
+
+
+def _number(text: str) -> int | None:
+    """What a few ASCII digits say; `str.isdigit` alone also takes "²", and more digits overflow a date."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else None
 
 
 def shift_end(local: datetime) -> datetime:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -170,6 +173,20 @@ def test_every_change_needs_the_sessions_token(shared: Bench) -> None:
                 reply = client.post(path, data={"csrf": token, "name": "dat", "disabled": "true"})
                 assert reply.status_code == 403, (path, token)
     assert not shared.console.users.get("dat").disabled
+
+
+def test_the_token_is_looked_up_beside_the_event_loop(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that is busy must not stop every other page."""
+    browser, find, on_loop = bench.browser("nhung"), SessionStore.find, []
+
+    def finding(*args: Any, **named: Any) -> Any:
+        with suppress(RuntimeError):
+            on_loop.append(asyncio.get_running_loop())
+        return find(*args, **named)
+
+    monkeypatch.setattr(SessionStore, "find", finding)
+    assert act(browser, "note").status_code == 200
+    assert not on_loop
 
 
 def test_a_form_from_another_site_is_refused(shared: Bench) -> None:
@@ -432,9 +449,15 @@ def test_a_selection_is_done_where_it_can_be(bench: Bench) -> None:
     assert bench.console.cases.get(second).assignee == "dat"
 
 
-@pytest.mark.parametrize("fields", [{"pause": "999999"}, {"pause": "-5"}, {"pause": "x"}])
+@pytest.mark.parametrize("fields", [{"pause": "999999"}, {"pause": "-5"}, {"pause": "x"}, {"pause": "9999999999"}])
 def test_a_pause_that_is_none_is_refused(bench: Bench, fields: dict[str, str]) -> None:
     assert act(bench.browser("nhung"), "acknowledge", **fields).status_code == 422
+
+
+def test_a_version_that_is_no_number_is_no_defect(bench: Bench) -> None:
+    browser = bench.browser("nhung")
+    for version in ("²", "9" * 5000):
+        assert act(browser, "note", alert=f"{alert().id}:{version}").status_code == 200
 
 
 def test_alerts_are_assigned_to_analysts_only(bench: Bench) -> None:
