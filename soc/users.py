@@ -151,6 +151,7 @@ class UserStore:
                 _verify(_DECOY, password)  # the same time as for a real account
                 return self._stranger(name, at)
             if row["locked_until"] is not None and row["locked_until"] > at:
+                _verify(_DECOY, password)  # as for a stranger, whose answer takes as long
                 return Refusal(locked_until=row["locked_until"], known=True)
             if not _verify(row["password_hash"], password) or row["disabled"]:
                 return self._failed(row, at)

@@ -62,6 +62,16 @@ def test_a_stranger_is_answered_like_a_colleague(users: UserStore) -> None:
     assert answers("nobody") == answers("nhung")
 
 
+def test_a_locked_account_takes_as_long_as_a_stranger(users: UserStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    verified = []
+    monkeypatch.setattr("soc.users._verify", lambda hashed, _: bool(verified.append(hashed)))
+    for name in ("nhung", "nobody"):
+        verified.clear()
+        for _ in range(MAX_FAILURES + 3):
+            users.authenticate(name, "wrong", NOW)
+        assert len(verified) == MAX_FAILURES + 3, name
+
+
 def test_a_disabled_account_stays_out_and_looks_wrong(users: UserStore) -> None:
     users.disable("nhung")
     assert isinstance(users.authenticate("nhung", PASSWORD, NOW), Refusal)
