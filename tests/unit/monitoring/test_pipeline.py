@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from monitoring import parsers
 from monitoring.errors import ParserError
 from monitoring.event import Event
 from monitoring.parsers import Line
+from monitoring.pipeline import Pipeline
 from tests.unit.monitoring.lab import RECEIVED, ROUTER, SERVER, SPOOL, pipeline, record
 
 LOGIN = "<38>1 2026-11-22T03:19:58.5Z {host} sshd 1 - -  Failed password for root from 10.250.65.10 port 50112 ssh2"
@@ -198,6 +201,22 @@ def test_a_closed_change_is_open_for_five_seconds_more(tmp_path: Path) -> None:
     assert _change(_event(tmp_path, ROUTER, RECEIVED + timedelta(seconds=66)))[0] == "none"
 
 
+def test_a_killed_change_is_open_for_two_hours_after_its_last_word(tmp_path: Path) -> None:
+    said, restored, week = RECEIVED + timedelta(hours=1), RECEIVED + timedelta(days=1), timedelta(days=7)
+    _journal(tmp_path / "changes", "c1", RECEIVED, None)
+    with (tmp_path / "changes/c1.jsonl").open("a") as file:
+        file.write(json.dumps({"event": "sending", "at": said.isoformat()}) + "\n")
+    state = {at: _change(_event(tmp_path, ROUTER, RECEIVED + timedelta(minutes=at)))[0] for at in (1, 119, 179, 181)}
+    assert state == {1: "open", 119: "open", 179: "open", 181: "none"}
+    assert _change(_event(tmp_path, ROUTER, RECEIVED + week))[0] == "none"
+    with (tmp_path / "changes/c1.jsonl").open("a") as file:  # a later command ends it
+        file.write(json.dumps({"event": "reverted", "at": restored.isoformat()}) + "\n")
+        file.write(json.dumps({"event": "closed", "at": (restored + timedelta(minutes=1)).isoformat()}) + "\n")
+    made = {s: _change(_event(tmp_path, ROUTER, restored + timedelta(seconds=s)))[0] for s in (-1, 1, 64, 66)}
+    assert made == {-1: "none", 1: "open", 64: "open", 66: "none"}
+    assert _change(_event(tmp_path, ROUTER, said))[0] == "open"
+
+
 def test_a_change_opened_after_the_last_look_is_seen_by_the_next_event(tmp_path: Path) -> None:
     made = pipeline(tmp_path)
     now = datetime.now(UTC)
@@ -208,6 +227,52 @@ def test_a_change_opened_after_the_last_look_is_seen_by_the_next_event(tmp_path:
     after = record(f"<38>1 {datetime.now(UTC).isoformat()} h sshd 1 - - x", received=datetime.now(UTC))
     assert _change(made.event_of(after))[0] == "open"
     assert _change(made.event_of(before))[0] == "none"
+
+
+def _now(made: Pipeline) -> tuple[str, str, bool]:
+    now = datetime.now(UTC)
+    return _change(made.event_of(record(f"<38>1 {now.isoformat()} h sshd 1 - - x", received=now)))
+
+
+def test_changes_that_come_at_once_are_all_seen_by_the_very_next_event(tmp_path: Path) -> None:
+    made, folder, hour = pipeline(tmp_path), tmp_path / "changes", timedelta(hours=1)
+    folder.mkdir()
+    for number in range(200):
+        (folder / f"c{number}.jsonl").touch()  # it is there before its first line is
+        assert _now(made)[0] == "none"
+        _journal(folder, f"c{number}", datetime.now(UTC), None)
+        assert _now(made)[:2] == ("open", f"c{number}")
+        _journal(folder, f"c{number}", datetime.now(UTC) - hour, datetime.now(UTC) - hour)
+        assert _now(made)[0] == "none"
+
+
+def test_a_change_that_leaves_the_time_of_its_folder_as_it_was_is_seen(tmp_path: Path) -> None:
+    """As within one tick of a clock that ticks every 10 ms."""
+    made, folder, tick = pipeline(tmp_path), tmp_path / "changes", time.time_ns()
+    _journal(folder, "c1", RECEIVED, RECEIVED)
+    os.utime(folder, ns=(tick, tick))
+    assert _now(made)[0] == "none"
+    _journal(folder, "c2", datetime.now(UTC), None)
+    os.utime(folder, ns=(tick, tick))
+    assert _now(made)[:2] == ("open", "c2")
+
+
+def test_many_old_changes_cost_an_event_nothing(tmp_path: Path) -> None:
+    """Every live event looks: what is long closed is neither listed, nor asked about, nor compared."""
+    folder, old = tmp_path / "changes", datetime.now(UTC) - timedelta(days=300)
+    for number in range(2000):
+        at = old + timedelta(hours=number)
+        _journal(folder, f"c{number}", at, at + timedelta(minutes=1))
+    os.utime(folder, (time.time() - 60, time.time() - 60))  # the last one was made a minute ago
+    made = pipeline(tmp_path)
+    assert _now(made)[0] == "none"
+    began = time.process_time()
+    for _ in range(100):
+        _now(made)
+    assert time.process_time() - began < 0.2
+    _journal(folder, "fresh", datetime.now(UTC), None)
+    assert _now(made)[:2] == ("open", "fresh")
+    assert _change(made.event_of(record(f"<38>1 {(old + timedelta(seconds=9)).isoformat()} h sshd 1 - - x")))[1] == "c0"
 
 
 def test_a_damaged_journal_stops_nothing(tmp_path: Path) -> None:
