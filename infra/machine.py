@@ -171,7 +171,7 @@ def _boot(spec: MachineSpec, names: LabNames, root: Path) -> None:
 
 def _option(bind: Bind) -> str:
     if not bind.source:
-        return f"--inaccessible={bind.target}"
+        return f"--tmpfs={bind.target}:mode=000,size=4k"  # --inaccessible wants a host that systemd started
     return f"--bind{'-ro' if bind.is_read_only else ''}={bind.source}:{bind.target}"
 
 
