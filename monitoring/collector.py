@@ -22,7 +22,7 @@ import uvloop
 from inventory.model import Province
 from monitoring.errors import SpoolError
 from monitoring.receivers import Counters, Intake, Listen, SyslogTcp, SyslogUdp, UdpReceiver
-from monitoring.receivers.tcp import MOST_CONNECTIONS
+from monitoring.receivers.tcp import MOST_CONNECTIONS, OTHER_FILES, most_connections
 from monitoring.snmp.notification import Notifications
 from monitoring.snmp.poller import Poller, targets_of
 from monitoring.snmp.traps import TrapReceiver
@@ -103,8 +103,9 @@ class Collector:
             notifications = Notifications(accounts, self._engine())
             for listen in settings.traps:
                 self._udp.append(TrapReceiver(listen, intake, notifications, receive_buffer=buffer))
+        most = most_connections() // max(1, len(settings.syslog_tcp))
         for listen in settings.syslog_tcp:
-            self._tcp.append(SyslogTcp(listen, intake, limit=limit))
+            self._tcp.append(SyslogTcp(listen, intake, limit=limit, most=most))
 
     def _engine(self) -> Engine:
         try:
@@ -242,6 +243,8 @@ def collect(settings: CollectorSettings, province: Province, province_dir: Path,
 def _allow_many_connections() -> None:
     """Raise the soft limit of open files, 1,024 by default, to what our own limit of connections needs."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * MOST_CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, 2 * MOST_CONNECTIONS)
+    wanted = MOST_CONNECTIONS + OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(hard, wanted)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

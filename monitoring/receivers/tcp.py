@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import resource
 import socket
 import time
 from collections import Counter
@@ -13,26 +15,43 @@ from monitoring.receivers.intake import Intake
 from monitoring.receivers.sockets import Listen, tcp_listener
 from monitoring.spool import Received
 
-MOST_CONNECTIONS = 2000
+MOST_CONNECTIONS = 10_000  # of all; each holds at most one message
+OTHER_FILES = 200  # of the process: the spool's, the store's worker's, other sockets
 MOST_OF_ONE_PEER = 200  # a relay needs a few; a client that opens thousands is not one
 KEEPALIVE_S = 60
 LAST_WORDS_S = 0.2
+BACKLOG = 1024
+ACCEPT = 64  # connections a wake-up; then the others on the loop have their turn
+RETRY_S = 0.5
+
+log = logging.getLogger("canh.collect")
+
+
+def most_connections() -> int:
+    """How many connections the limit of open files leaves room for."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else max(1, min(MOST_CONNECTIONS, soft - OTHER_FILES))
 
 
 class SyslogTcp:
-    """One listening socket and its connections."""
+    """One listening socket and its connections. When it has `most`, further senders wait to be accepted."""
 
     receiver = "syslog-tcp"
 
-    def __init__(self, listen: Listen, intake: Intake, *, limit: int) -> None:
-        """Binds. limit: octets kept of a message. Raises ReceiverError."""
+    def __init__(self, listen: Listen, intake: Intake, *, limit: int, most: int | None = None) -> None:
+        """Binds. limit: octets kept of a message; most: connections, what open files allow when None.
+
+        Raises ReceiverError.
+        """
         self.listen = listen
         self.intake = intake
         self.limit = limit
         self.open: set[_Connection] = set()
         self.by_peer: Counter[str] = Counter()
+        self._most = most_connections() if most is None else most
         self._socket = tcp_listener(listen)
-        self._server: asyncio.Server | None = None
+        self._opening: set[asyncio.Task[None]] = set()
+        self._is_listening = self._is_accepting = False
         self._is_paused = False
 
     @property
@@ -40,21 +59,71 @@ class SyslogTcp:
         return int(self._socket.getsockname()[1])
 
     async def start(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), sock=self._socket, backlog=1024)
+        self._socket.listen(BACKLOG)
+        self._is_listening = True
+        self._accept_again()
 
     async def stop(self) -> None:
         """No new connections; the open ones say their last words and are closed."""
-        if self._server is None:
-            self._socket.close()
-            return
-        self._server.close()
+        self._accept_no_more()
+        self._is_listening = False
+        self._socket.close()
+        await asyncio.gather(*self._opening, return_exceptions=True)
         for connection in self.open:
             connection.say_goodbye()
         if self.open:
             await asyncio.sleep(LAST_WORDS_S)
         for connection in tuple(self.open):
             connection.close()
+
+    def let_go(self, connection: _Connection, peer: str) -> None:
+        """A connection ended: there is room for one that waits."""
+        self.open.discard(connection)
+        self.by_peer[peer] -= 1
+        if not self.by_peer[peer]:
+            del self.by_peer[peer]
+        self._accept_again()
+
+    def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(ACCEPT):
+            if len(self.open) + len(self._opening) >= self._most:
+                log.warning("%d connections are open: further senders of syslog have to wait", self._most)
+                self._accept_no_more()
+                return
+            try:
+                sock, _ = self._socket.accept()
+            except (BlockingIOError, ConnectionError):  # nobody else waits; or gave up waiting
+                return
+            except OSError as error:  # no file or memory left for it
+                log.error("cannot accept a connection: %s", error.strerror)
+                self._accept_no_more()
+                loop.call_later(RETRY_S, self._accept_again)
+                return
+            sock.setblocking(False)
+            task = loop.create_task(self._open(sock))
+            self._opening.add(task)
+            task.add_done_callback(self._opened)
+
+    async def _open(self, sock: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: _Connection(self), sock)
+        except OSError:  # it ended before it began
+            sock.close()
+
+    def _opened(self, task: asyncio.Task[None]) -> None:
+        self._opening.discard(task)
+        self._accept_again()
+
+    def _accept_again(self) -> None:
+        if self._is_listening and not self._is_accepting and len(self.open) + len(self._opening) < self._most:
+            self._is_accepting = True
+            asyncio.get_running_loop().add_reader(self._socket.fileno(), self._accept)
+
+    def _accept_no_more(self) -> None:
+        if self._is_accepting:
+            self._is_accepting = False
+            asyncio.get_running_loop().remove_reader(self._socket.fileno())
 
     def pause(self) -> None:
         """Stop reading from everyone until the spool has caught up: TCP makes the senders wait."""
@@ -87,15 +156,8 @@ class _Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._peer, self._port = (self._transport.get_extra_info("peername") or ("unknown", 0))[:2]
         server = self._server
-        reason = (
-            "connections-of-all"
-            if len(server.open) >= MOST_CONNECTIONS
-            else "connections-of-one-peer"
-            if server.by_peer[self._peer] >= MOST_OF_ONE_PEER
-            else ""
-        )
-        if reason:
-            server.intake.counters.refused(reason, f"{server.receiver} {self._peer}")
+        if server.by_peer[self._peer] >= MOST_OF_ONE_PEER:
+            server.intake.counters.refused("connections-of-one-peer", f"{server.receiver} {self._peer}")
             self._transport.abort()
             return
         _keep_alive(self._transport.get_extra_info("socket"))
@@ -111,10 +173,7 @@ class _Connection(asyncio.Protocol):
         server = self._server
         if self not in server.open:
             return
-        server.open.discard(self)
-        server.by_peer[self._peer] -= 1
-        if not server.by_peer[self._peer]:
-            del server.by_peer[self._peer]
+        server.let_go(self, self._peer)
         self._take(self._framer.close())
 
     def pause(self) -> None:
