@@ -20,6 +20,7 @@ from compliance.collectors import collectors
 from compliance.model import Control, Observation
 from inventory.errors import OpsError
 from inventory.model import Device, Province
+from network.ssh_config import ssh_config_of
 
 PARALLEL = 8
 TIMEOUT_S = 60.0
@@ -119,9 +120,7 @@ def _observation(asset: str, name: str, at: datetime, found: tuple[int, str] | N
 
 
 def _ssh(data_dir: Path, device: str, script: str) -> str:
-    config = data_dir / "lab" / "ssh_config"
-    if not config.exists():
-        raise OpsError("no ssh_config for the machines", where=config, fix="canh lab up")
+    config = ssh_config_of(data_dir)
     options = [word for option in _OPTIONS for word in ("-o", option)]
     command = ["ssh", "-F", str(config), *options, device, "sudo", "sh", "-s"]
     try:
