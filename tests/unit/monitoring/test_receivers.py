@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import resource
 import socket
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import uvloop
 
 from monitoring.errors import ReceiverError, SpoolFull
-from monitoring.receivers import Counters, Intake, Listen, SyslogTcp, SyslogUdp, intake, sockets, tcp
+from monitoring.receivers import Counters, Intake, Listen, SyslogTcp, SyslogUdp, intake, sockets
 from monitoring.spool import Received, Spool, SpoolReader, SpoolRecord
 
 ERRORS = Path(__file__).resolve().parents[2] / "errors"
@@ -227,117 +224,6 @@ def test_stopping_commits_what_is_held(tmp_path: Path) -> None:
                 await asyncio.sleep(0.05)
                 send_udp(it.udp.port, *[b"<13>%d" % n for n in range(200)])
         assert len(SpoolReader(tmp_path / "spool/test").read(0)[0]) == 202
-
-    run(work)
-
-
-class Flooded(SyslogUdp):
-    """As under a flood: whenever something is taken, more is there already. For 10 s at most."""
-
-    until = 0.0
-
-    def take(self, datagrams: list[tuple[bytes, Any]]) -> None:
-        super().take(datagrams)
-        if time.monotonic() < self.until:
-            send_udp(self.port, b"<13>more")
-
-
-def test_a_flood_does_not_keep_it_from_stopping(tmp_path: Path) -> None:
-    async def work() -> None:
-        async with bench(tmp_path) as it:
-            flooded = Flooded(LOCAL, it.intake, limit=1000, receive_buffer=1 << 20)
-            flooded.start()
-            send_udp(flooded.port, *[b"<13>%d" % n for n in range(600)])
-            began = time.monotonic()
-            flooded.until = began + 10
-            flooded.stop()
-            assert time.monotonic() - began < 3
-            flooded.close()
-        found = SpoolReader(tmp_path / "spool/test").read(0, 100_000)[0]
-        assert {b"<13>%d" % n for n in range(600)} <= {r.raw for r in found}, "what had arrived is kept"
-
-    run(work)
-
-
-def test_silent_clients_harm_nobody_and_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp, "MOST_OF_ONE_PEER", 50)
-
-    async def work() -> None:
-        async with bench(tmp_path) as it:
-            silent = [await connect(it.tcp.port) for _ in range(120)]
-            await eventually(lambda: len(it.tcp.open) == 50)
-            silent[0].send(b"<13>still heard\n")
-            assert [r.raw for r in await it.until(1)] == [b"<13>still heard"]
-            for sock in silent:
-                sock.close()
-            await eventually(lambda: not it.tcp.open)
-            with await connect(it.tcp.port) as sock:
-                sock.send(b"<13>room again\n")
-                await it.until(2)
-            assert it.intake.counters._refused["connections-of-one-peer"].total == 70
-            await eventually(lambda: not it.tcp.by_peer)
-
-    run(work)
-
-
-def test_senders_beyond_the_limit_wait_and_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp, "MOST_CONNECTIONS", 20)
-
-    async def work() -> None:
-        async with bench(tmp_path) as it:
-            silent = [await connect(it.tcp.port) for _ in range(20)]
-            await eventually(lambda: len(it.tcp.open) == 20)
-            late = [await connect(it.tcp.port) for _ in range(5)]
-            for number, sock in enumerate(late):
-                sock.send(b"<13>late %d\n" % number)
-            await asyncio.sleep(0.2)
-            assert len(it.tcp.open) == 20 and not it.records()
-            for sock in silent[:3]:  # room for three
-                sock.close()
-            assert sorted(r.raw for r in await it.until(3)) == [b"<13>late %d" % n for n in range(3)]
-            for sock in (*silent[3:], *late):  # also those that gave up waiting have said what they said
-                sock.close()
-            assert sorted(r.raw for r in await it.until(5)) == [b"<13>late %d" % n for n in range(5)]
-            await eventually(lambda: not it.tcp.open and not it.tcp.by_peer)
-            assert not it.intake.counters._refused
-
-    run(work)
-
-
-def test_the_limit_of_connections_leaves_files_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    for soft, most in ((1024, 824), (64, 1), (1 << 20, tcp.MOST_CONNECTIONS), (-1, tcp.MOST_CONNECTIONS)):
-        monkeypatch.setattr(tcp.resource, "getrlimit", lambda _, soft=soft: (soft, -1))
-        assert tcp.most_connections() == most
-
-
-def test_no_file_left_for_a_connection_only_makes_it_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp, "RETRY_S", 0.05)
-
-    async def work() -> None:
-        async with bench(tmp_path) as it:
-            before = resource.getrlimit(resource.RLIMIT_NOFILE)
-            with await connect(it.tcp.port) as first:
-                await eventually(lambda: len(it.tcp.open) == 1)
-                sender = socket.socket()  # made while there still is one for it
-                used = max(int(file.name) for file in Path("/proc/self/fd").iterdir())
-                resource.setrlimit(resource.RLIMIT_NOFILE, (used, before[1]))
-                try:
-                    spare = []
-                    with pytest.raises(OSError, match="Too many open files"):
-                        while True:
-                            spare.append(os.dup(0))
-                    sender.connect(("127.0.0.1", it.tcp.port))
-                    sender.send(b"<13>waits\n")
-                    await asyncio.sleep(0.2)
-                    assert len(it.tcp.open) == 1
-                finally:
-                    resource.setrlimit(resource.RLIMIT_NOFILE, before)
-                    for file in spare:
-                        os.close(file)
-                assert [r.raw for r in await it.until(1)] == [b"<13>waits"]
-                first.send(b"<13>still there\n")
-                await it.until(2)
-                sender.close()
 
     run(work)
 
