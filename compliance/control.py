@@ -54,6 +54,7 @@ class ControlDoc(BaseModel, extra="forbid"):
     title: str
     title_vi: str
     why: str
+    why_vi: str
     references: list[str] = Field(min_length=1)
     applies_to: list[str] = Field(min_length=1)
     collectors: list[str] = Field(min_length=1)
@@ -76,6 +77,7 @@ class ControlDoc(BaseModel, extra="forbid"):
             title=self.title,
             title_vi=self.title_vi,
             why=self.why,
+            why_vi=self.why_vi,
             references=tuple(self.references),
             roles=tuple(Role) if self.applies_to == ["all"] else tuple(self.applies_to),
             collectors=tuple(self.collectors),

@@ -42,6 +42,7 @@ class Control:
     title: str
     title_vi: str
     why: str
+    why_vi: str
     references: tuple[str, ...]  # clauses of the standard: "5.5.2.1.b"
     roles: tuple[str, ...]  # device roles it applies to; ("platform",) for the platform itself
     collectors: tuple[str, ...]

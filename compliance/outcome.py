@@ -36,6 +36,7 @@ def _result(run: Run, control: Control) -> dict[str, Any]:
         "reason": reason,
         "reason_vi": reason_vi,
         "why": control.why,
+        "why_vi": control.why_vi,
         "fix": control.fix,
         "fix_vi": control.fix_vi,
         "residual": control.residual,

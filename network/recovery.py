@@ -54,6 +54,7 @@ def _end(work: Work, path: Path) -> Outcome:
     work.say(f"change {short} of {opened['at']} was interrupted: ending it")
     log = Journal(path)
     try:
+        log.append("recovering", work.now())  # what follows is of this change, however long ago it was opened
         result = _finish_or_revert(work, entries, log)
         log.append("closed", work.now(), result=result, reason="interrupted")
     except OpsError as error:

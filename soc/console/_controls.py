@@ -21,12 +21,22 @@ class AssetDoc(BaseModel, extra="ignore", frozen=True):
     asset: str
     result: Result = "no-data"
     detail: str = ""
+    detail_vi: str = ""
     probe: str = ""
 
     @field_validator("result", mode="before")
     @classmethod
     def known(cls, value: Any) -> Any:
         return _known(value)
+
+    def said(self, field: str, language: str) -> str:
+        """`detail` in `language`."""
+        return _said(self, field, language)
+
+
+def _said(document: BaseModel, field: str, language: str) -> str:
+    translated = getattr(document, f"{field}_vi") if language == "vi" else ""
+    return str(translated or getattr(document, field))
 
 
 class ControlDoc(BaseModel, extra="ignore", frozen=True):
@@ -35,11 +45,14 @@ class ControlDoc(BaseModel, extra="ignore", frozen=True):
     title_vi: str = ""
     result: Result = "no-data"
     reason: str = ""
+    reason_vi: str = ""
     assets: tuple[AssetDoc, ...] = ()
     references: tuple[str, ...] = ()
     why: str = ""
+    why_vi: str = ""
     fix: str = ""
     fix_vi: str = ""
+    residual_vi: str = ""
     residual: str = ""  # what still needs a person's attestation
 
     @field_validator("result", mode="before")
@@ -52,11 +65,9 @@ class ControlDoc(BaseModel, extra="ignore", frozen=True):
     def as_text(cls, value: Any) -> Any:
         return [item if isinstance(item, str) else _reference(item) for item in value or ()]
 
-    def title_in(self, language: str) -> str:
-        return self.title_vi if language == "vi" and self.title_vi else self.title
-
-    def fix_in(self, language: str) -> str:
-        return self.fix_vi if language == "vi" and self.fix_vi else self.fix
+    def said(self, field: str, language: str) -> str:
+        """`field` ("title", "reason", "why", "fix", "residual") in `language`, in English where there is no other."""
+        return _said(self, field, language)
 
     def assets_with(self, result: Result) -> int:
         return sum(asset.result == result for asset in self.assets)

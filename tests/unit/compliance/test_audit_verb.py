@@ -137,4 +137,4 @@ def test_the_console_understands_the_results(tmp_path: Path) -> None:
     assert found.run is not None
     (control,) = found.run.controls
     assert (control.result, control.assets_with("not-satisfied")) == ("not-satisfied", 1)
-    assert control.title_in("vi") == "Chỉ dịch vụ đã khai báo mới mở cổng"
+    assert control.said("title", "vi") == "Chỉ dịch vụ đã khai báo mới mở cổng"

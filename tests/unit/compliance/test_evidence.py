@@ -23,6 +23,7 @@ CONTROL = Control(
     title="Only declared services listen",
     title_vi="Chỉ dịch vụ đã khai báo mới mở cổng",
     why="",
+    why_vi="",
     references=("5.5.2.1.c",),
     roles=("core", "workstation"),
     collectors=("listeners",),

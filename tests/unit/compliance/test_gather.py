@@ -41,6 +41,7 @@ CONTROL = Control(
     title="",
     title_vi="",
     why="",
+    why_vi="",
     references=(),
     roles=("core",),
     collectors=("alive", "kernel"),
