@@ -60,7 +60,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def _handle_errors(app: FastAPI) -> None:
     @app.exception_handler(LoginNeeded)
     def login_needed(request: Request, _: LoginNeeded) -> Response:
-        return to_login(request)
+        return live.signed_out() if request.url.path == "/live" else to_login(request)
 
     @app.exception_handler(Forbidden)
     def forbidden(request: Request, refusal: Forbidden) -> Response:

@@ -99,6 +99,11 @@ def _beat(request: Request, session: Session) -> str:
     return _event("beat", {"now": now.timestamp(), "ends": session.ends_at.timestamp(), "state": html})
 
 
+def signed_out() -> Response:
+    """For a stream that asks without a session: an EventSource cannot be led to a page, it can be told."""
+    return Response(_event("signed-out", {}), media_type="text/event-stream")
+
+
 def _event(name: str, data: dict[str, Any], seq: int | None = None) -> str:
     number = f"id: {seq}\n" if seq is not None else ""
     return f"{number}event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"

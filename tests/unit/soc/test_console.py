@@ -158,6 +158,8 @@ def test_nothing_but_login_and_language_is_served_without_a_session(shared: Benc
             assert reply.status_code == 403, "a login without its token"
         elif path == "/lang/en":
             assert reply.status_code == 303
+        elif path == "/live":
+            assert reply.text == "event: signed-out\ndata: {}\n\n"
         elif path.endswith(".json"):
             assert reply.status_code == 401, path
         else:
@@ -289,6 +291,12 @@ def test_the_live_stream_does_not_keep_a_session_alive(bench: Bench) -> None:
     assert bench.console.sessions.find(cookie, bench.clock.now, touch=False)
     bench.clock.now += timedelta(seconds=2)
     assert bench.console.sessions.find(cookie, bench.clock.now) is None
+
+
+def test_a_stream_without_a_session_is_told_so_as_a_stream(shared: Bench) -> None:
+    reply = shared.browser().get("/live?seq=0")
+    assert reply.headers["content-type"].startswith("text/event-stream")
+    assert reply.text == "event: signed-out\ndata: {}\n\n"
 
 
 def test_disabling_an_account_throws_it_out_at_once(bench: Bench) -> None:
