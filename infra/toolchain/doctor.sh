@@ -23,6 +23,7 @@ while read -r of command package why; do
     case $of in '#'* | '') continue ;; esac
     command -v "$command" >/dev/null && have "$command" "$package ($why)" || lack "$command" "apt-get install $package ($why)"
 done <"$here/packages.txt"
+[ -e /usr/include/stdio.h ] && have libc "headers" || lack libc "apt-get install libc6-dev (the matching engine in Rust links with it)"
 grep -qw overlay /proc/filesystems || modprobe -q overlay 2>/dev/null
 grep -qw overlay /proc/filesystems && have overlayfs "" || lack overlayfs "the kernel has no overlayfs: load or build it (CONFIG_OVERLAY_FS)"
 if [ "$(id -u)" = 0 ]; then

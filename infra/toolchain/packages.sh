@@ -9,7 +9,9 @@ while read -r of command package _; do
     command -v "$command" >/dev/null || missing="$missing $package"
 done <"$here/packages.txt"
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
-# Fonts have no command: without one that has Vietnamese letters the screenshots show boxes.
+# Neither headers nor fonts have a command. gcc alone does not bring the C library that Rust links with.
+[ -e /usr/include/stdio.h ] || missing="$missing libc6-dev"
+# Without a font that has Vietnamese letters the screenshots show boxes.
 if [ "$scope" = test ] && ! dpkg -s fonts-noto-core >/dev/null 2>&1; then missing="$missing fonts-noto-core"; fi
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ]; then
