@@ -7,21 +7,25 @@ change journal. A pipeline holds plain values only: it can be pickled and surviv
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
+
+import orjson
 
 from inventory.model import Province
 from monitoring.changes import Changes
 from monitoring.enrich import Sources, peer_text
-from monitoring.errors import ParserError
 from monitoring.event import Event, Value
-from monitoring.parsers import Index, Line, load
+from monitoring.parsers import Found, Index, Line, load
 from monitoring.sessions import STEP, ConfigSessions
 from monitoring.spool import SpoolRecord
 from monitoring.syslog import Header, header_of
+from monitoring.times import Reading, moment_of, zone_of
 
 AHEAD = timedelta(seconds=5)  # a clock this far ahead is wrong; less is the jitter NTP leaves
 BEFORE = datetime(2001, 1, 1, tzinfo=UTC)  # a clock before is one that was never set
@@ -57,11 +61,9 @@ class Pipeline:
             _add_error(fields, f"message longer than allowed: {record.cut} octets cut")
         return Event(fields)
 
-    def check_hint(self, hint: str) -> None:
-        """Raises ParserError when `hint` names no parser; "" is no hint."""
-        if hint and hint not in self._index.parsers:
-            names = ", ".join(self._index.parsers)
-            raise ParserError(f"there is no parser called {hint!r}", where="--source", fix=f"one of {names}")
+    def knows_hint(self, hint: str) -> bool:
+        """A parser has this name, or answers to it; case and punctuation do not matter."""
+        return self._index.knows_hint(hint)
 
     def document_of(self, raw: bytes, *, received: datetime, hint: str = "") -> Event:
         """The event of a line of a file: no peer is known, so its host name and its clock are believed."""
@@ -69,6 +71,8 @@ class Pipeline:
         host = fields.get("log.syslog.hostname")
         if host is not None:
             fields.setdefault("host.name", host)
+            if "observer.type" in fields:
+                fields.setdefault("observer.name", host)
         return Event(fields)
 
     def _fields(self, raw: bytes, received: datetime, receiver: str, peer: str | None, hint: str) -> dict[str, Value]:
@@ -80,7 +84,10 @@ class Pipeline:
                 raw.decode("utf-8", "backslashreplace"),
                 f"not UTF-8: {fault.reason} at octet {fault.start}",
             )
-        header = self._header(original, received, receiver)
+        text = original.rstrip("\r\n\0")
+        if "\0" in text:
+            text = text.replace("\0", " ")
+        header, found = self._whole(text, received, receiver, hint)
         fields = header.fields
         device = "" if peer is None else self._sources.device_of(peer, str(fields.get("log.syslog.hostname", "")))
         fields["event.original"] = original
@@ -89,7 +96,7 @@ class Pipeline:
         fields["event.kind"] = "event"
         fields["event.module"] = "syslog"
         fields["event.dataset"] = "syslog.other"
-        stated = self._parse(fields, header, received, receiver, hint, device)
+        stated = self._parse(fields, header, found, received, receiver, hint, device)
         if error:
             _add_error(fields, error)
         elif not original.strip():
@@ -108,46 +115,93 @@ class Pipeline:
             fields.update(self._sources.end("dst", str(fields["destination.ip"])))
         return fields
 
-    def _header(self, original: str, received: datetime, receiver: str) -> Header:
-        text = original.rstrip("\r\n\0")
-        if "\0" in text:
-            text = text.replace("\0", " ")
-        if self._index.takes_whole(receiver):
-            return Header({}, None, "", text, "", True)
-        return header_of(text, received=received, zone=self._zone)
+    def _whole(self, text: str, received: datetime, receiver: str, hint: str) -> tuple[Header, Found | None]:
+        """The header; a text that is known to have none is a message as it is, with what its parser says."""
+        takes_whole = self._index.takes_whole(receiver)
+        whole = Header({}, None, "", text, "", takes_whole)
+        if takes_whole or text[:1] == "{":
+            return whole, None
+        if text and not text.startswith("<", 0, 1) and not hint:
+            try:
+                found = self._index.parse_whole(Line(text[:LONGEST_PARSED], "", received))
+            except Exception:  # told by the second try, with the message's header
+                found = None
+            if found is not None:
+                return whole, found
+        return header_of(text, received=received, zone=self._zone), None
 
     def _parse(
-        self, fields: dict[str, Value], header: Header, received: datetime, receiver: str, hint: str, device: str
-    ) -> str:
-        """Add what a parser says of the message; returns the time it states, "" when none."""
-        text = header.message[:LONGEST_PARSED]
-        if text.startswith("message repeated "):  # rsyslog says once what was said often
-            repeated = _REPEATED.match(text)
-            if repeated is not None:
-                fields["canh.repeated"] = int(repeated[1])
-                text = repeated[2]
-        line = Line(text, header.app_name, received, self._sources.platform_of(device))
-        try:
-            found = self._index.parse(line, receiver=receiver, hint=hint)
-        except Exception as fault:  # a parser's defect must not lose the message
-            _add_error(fields, f"parser failed: {type(fault).__name__}: {fault}")
-            return ""
+        self,
+        fields: dict[str, Value],
+        header: Header,
+        found: Found | None,
+        received: datetime,
+        receiver: str,
+        hint: str,
+        device: str,
+    ) -> Reading | None:
+        """Add what a parser says of the message; returns the time it states."""
+        if found is None:
+            text = header.message[:LONGEST_PARSED]
+            if text.startswith("message repeated "):  # rsyslog says once what was said often
+                repeated = _REPEATED.match(text)
+                if repeated is not None:
+                    fields["canh.repeated"] = int(repeated[1])
+                    text = repeated[2]
+            line = Line(
+                text,
+                header.app_name,
+                received,
+                self._sources.platform_of(device),
+                _document(header.message if text[:1] in "{@" else ""),
+                str(fields.get("log.syslog.msgid", "")),
+                str(fields.get("log.syslog.structured_data", "")),
+            )
+            try:
+                found = self._index.parse(line, receiver=receiver, hint=hint)
+            except Exception as fault:  # a parser's defect must not lose the message
+                _add_error(fields, f"parser failed: {type(fault).__name__}: {fault}")
+                return None
         if found is None:
             if not header.is_syslog:
                 _add_error(fields, "no syslog header and no known format")
-            return ""
+            return None
         parser, parsed = found
         fields["canh.parser"] = parser.name
         fields.update(parser.fields)
         fields.update(parsed)
-        return str(fields.pop("@timestamp", ""))
+        stated = fields.pop("@timestamp", None)
+        if stated is None:
+            return None
+        zone = zone_of(str(fields.get("event.timezone", ""))) or self._zone
+        reading = moment_of(str(stated), received=received, zone=zone)
+        if reading is not None and "event.timezone" in fields:
+            return reading._replace(zone_from="line")
+        return reading
 
 
-def _set_time(fields: dict[str, Value], header: Header, stated: str, received: datetime, *, is_live: bool) -> datetime:
-    """Set `@timestamp` (the header's time, else the one the message states, else when it was received)."""
+def _document(text: str) -> dict[str, Any] | None:
+    """The JSON object that a message is; None when it is none (a text, an array, one that was cut)."""
+    text = text.removeprefix("@cee:").strip()
+    if text[:1] != "{":
+        return None
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        try:
+            document = json.loads(text, strict=False)
+        except (ValueError, RecursionError):
+            return None
+    return document if isinstance(document, dict) else None
+
+
+def _set_time(
+    fields: dict[str, Value], header: Header, stated: Reading | None, received: datetime, *, is_live: bool
+) -> datetime:
+    """Set `@timestamp`: when the event was by its own word, else by its header's, else when it was received."""
     when, zone_from = header.when, header.zone_from
-    if when is None and stated:
-        when, zone_from = _stated(stated), "line"
+    if stated is not None and (when is None or when.replace(microsecond=0) != stated.when):  # it may only be finer
+        when, zone_from = stated.when, stated.zone_from
     if when is None:
         when, zone_from = received, "received"
     elif is_live and (when > received + AHEAD or when < BEFORE):
@@ -157,14 +211,6 @@ def _set_time(fields: dict[str, Value], header: Header, stated: str, received: d
     fields["@timestamp"] = _text(when)
     fields["canh.time.zone_from"] = zone_from
     return when
-
-
-def _stated(text: str) -> datetime | None:
-    try:
-        when = datetime.fromisoformat(text)
-        return None if when.tzinfo is None else when.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _text(when: datetime) -> str:

@@ -7,11 +7,12 @@ sent it is left to `enrich`. Nothing here raises: what is no header is part of t
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
 from monitoring.event import Value
+from monitoring.times import MONTHS, read
 
 FACILITIES = [
     "kern",
@@ -54,69 +55,92 @@ class Header(NamedTuple):
 
 
 _RFC5424 = re.compile(
-    r"<(\d{1,3})> ?1 (\S+) (\S{1,255}) (\S{1,255}) (\S{1,128}) (\S{1,64}) "
+    r"(?:<(\d{1,3})>)? {0,2}1 (\d{4}-\d{2}-\d{2}[T ]\S+|-|\d{10}(?:\.\d{1,9})?) (\S{1,255}) (\S{1,255}) "
+    r"(\S{1,128}) (\S{1,64}) "
     r"(-|(?:\[[^\s\]=\"]+(?: [^\s\]=\"]+=\"(?:[^\"\\]|\\.)*\")* ?\])+)(?: (.*))?\Z",
     re.DOTALL,
 )
-_PRIORITY = re.compile(r"\s{0,8}<(\d{1,3})>\s?")
-_BSD_TIME = re.compile(
-    r"[*.]?(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}(\d{1,2}),?(?: (\d{4}))? (\d{2}):(\d{2}):(\d{2})"
-    r"(?:[.,](\d{1,9}))?(?: (\d{4})(?=[ :]))?(?: ?(Z|UTC|GMT|ICT|[+-]\d{2}:?\d{2})(?=[ :])| [A-Z]{3,5}(?=:))?:?(?: |\Z)"
+_ALMOST_5424 = re.compile(r"1 (?=\d{4}-\d\d-\d\d|\d{10}[. ])")  # the version, then no more of RFC 5424 than a time
+_PRIORITY = re.compile(r"\s{0,8}<(\d{1,3})>\s{0,4}")
+_COUNTED = re.compile(r"\d{1,6} (?=<\d{1,3}>)")  # the length of RFC 6587, left there by who recorded the line
+# Cisco: a count, the origin, a sequence number, each with its colon, before a time or a message of its kind.
+_COUNTS = re.compile(
+    r"(?:(\d{1,10}): )?(?:([A-Za-z][\w.-]{0,254}|[\dA-Fa-f:.]{3,45}): )?(?:(\d{1,10}): )?"
+    r"(?=[*.]?[A-Z][a-z]{2} {1,2}\d|[*.]?\d{4} [A-Z]|%|RP/|\d+[:wdyh])"
 )
-_ISO_TIME = re.compile(
-    r"(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,9}))? ?(Z|UTC|[+-]\d{2}:?\d{2})?:?(?: |\Z)"
+_UPTIME = re.compile(r"[*.]?(?:\d{1,3}:\d{2}:\d{2}|(?:\d{1,3}[ywdh]){1,3}): (?=%)")
+_TAG = re.compile(r"([^\s:\[\]<>{}\"=,%|][^\s:\[\]<>{}\"=,|]{0,63})(?:\[([^\]\s]{0,64})\])?:(?: |\Z)")
+_LEVELS = frozenset(
+    ("TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "ERR", "CRITICAL", "CRIT", "FATAL")
 )
-_TAG = re.compile(r"([^\s:\[\]<>{}\"=,]{1,64})(?:\[([^\]\s]{0,64})\])?:(?: |\Z)")
-_MONTHS = {
-    name: n
-    for n, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)
-}
-_ZONES = {"Z": UTC, "UTC": UTC, "GMT": UTC}
 _NO_PRIORITY: dict[str, Value] = {}
-_DAY, _YEAR = timedelta(days=1), timedelta(days=364)
 
 
 def header_of(text: str, *, received: datetime, zone: tzinfo) -> Header:
-    """The header of one message.
+    """The header of one message; of one that a relay put its own header before, the inner one.
 
     received: aware; decides the year where the line has none.
     zone: of the sender, for times that state none.
     """
+    header = _header(text, received, zone)
+    if header.message[:1] == "<" and _PRIORITY.match(header.message):
+        return _relayed(header, _header(header.message, received, zone))
+    return header
+
+
+def _header(text: str, received: datetime, zone: tzinfo) -> Header:
     match = _RFC5424.match(text)
-    return _rfc5424(match, zone) if match is not None else _rfc3164(text, received, zone)
+    return _rfc5424(match, received, zone) if match is not None else _rfc3164(text, received, zone)
 
 
-def _rfc5424(match: re.Match[str], zone: tzinfo) -> Header:
+def _relayed(outer: Header, inner: Header) -> Header:
+    """What the sender said; of the relay only what the sender left out."""
+    fields = outer.fields | inner.fields
+    relay = outer.fields.get("log.syslog.hostname")
+    if relay is not None and fields["log.syslog.hostname"] != relay:
+        fields["canh.relay.hostname"] = relay
+    if inner.when is not None:
+        outer = outer._replace(when=inner.when, zone_from=inner.zone_from)
+    return inner._replace(
+        fields=fields, when=outer.when, zone_from=outer.zone_from, app_name=inner.app_name or outer.app_name
+    )
+
+
+def _rfc5424(match: re.Match[str], received: datetime, zone: tzinfo) -> Header:
     priority, stamp, host, app, procid, msgid, structured, message = match.groups()
-    fields = dict(_priority_fields(priority))
+    fields = dict(_NO_PRIORITY if priority is None else _priority_fields(priority))
     fields["log.syslog.version"] = "1"
     if host != "-":
         fields["log.syslog.hostname"] = host
     if app != "-":
         fields["log.syslog.appname"] = fields["process.name"] = app
-    if procid != "-":
-        fields["log.syslog.procid"] = procid
-        if procid.isdecimal() and len(procid) < 11:
-            fields["process.pid"] = int(procid)
+    _add_procid(fields, procid)
     if msgid != "-":
         fields["log.syslog.msgid"] = msgid
     if structured != "-":
         fields["log.syslog.structured_data"] = structured
-    when, zone_from = _iso(stamp, zone)
+    when, zone_from = _stamp(stamp, received, zone)
     return Header(fields, when, zone_from, _message(message or ""), "" if app == "-" else app, True)
 
 
 def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
-    priority = _PRIORITY.match(text)
-    fields = _NO_PRIORITY if priority is None else _priority_fields(priority[1])
-    fields = dict(fields)
-    rest = text if priority is None else text[priority.end() :]
+    counted = _COUNTED.match(text)
+    at = 0 if counted is None else counted.end()
+    priority = _PRIORITY.match(text, at)
+    fields = dict(_NO_PRIORITY if priority is None else _priority_fields(priority[1]))
+    rest = text[at:] if priority is None else text[priority.end() :]
+    almost = _ALMOST_5424.match(rest)
+    rest = rest if almost is None else rest[almost.end() :]
     when, zone_from, rest = _time(rest, received, zone)
+    if when is None and (priority is not None or rest[:1].isdigit()):
+        when, zone_from, rest = _counted(fields, rest, received, zone)
     is_syslog = priority is not None or when is not None
     if when is not None:
-        host, rest = _host(rest)
-        if host:
+        host, after = _host(rest)
+        if host and (priority is not None or _is_host_credible(text, after)):
             fields["log.syslog.hostname"] = host
+            rest = after
+            when, zone_from, rest = _second_time(when, zone_from, rest, received, zone)
     tag = _TAG.match(rest) if is_syslog else None
     if tag is None:
         return Header(fields, when, zone_from, _message(rest), "", is_syslog)
@@ -124,10 +148,53 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
     fields["log.syslog.appname"] = app
     fields["process.name"] = app.rpartition("/")[2] or app
     if procid:
+        _add_procid(fields, procid)
+    return Header(fields, when, zone_from, _message(rest[tag.end() :]), app, True)
+
+
+def _add_procid(fields: dict[str, Value], procid: str) -> None:
+    if procid != "-":
         fields["log.syslog.procid"] = procid
         if procid.isdecimal() and len(procid) < 11:
             fields["process.pid"] = int(procid)
-    return Header(fields, when, zone_from, _message(rest[tag.end() :]), app, True)
+
+
+def _counted(fields: dict[str, Value], text: str, received: datetime, zone: tzinfo) -> tuple[datetime | None, str, str]:
+    """A message of Cisco's kind: numbers and the origin before the time, or the time since boot instead of one."""
+    match = _COUNTS.match(text)
+    if match is None:
+        return None, "", text
+    count, origin, sequence = match.groups()
+    if sequence or count:
+        fields["event.sequence"] = int(sequence or count)
+    if origin:
+        fields["log.syslog.hostname"] = origin
+    rest = text[match.end() :]
+    uptime = _UPTIME.match(rest)
+    if uptime is not None:
+        return None, "", rest[uptime.end() :]
+    return _time(rest, received, zone)
+
+
+def _second_time(
+    when: datetime, zone_from: str, text: str, received: datetime, zone: tzinfo
+) -> tuple[datetime, str, str]:
+    """Behind a relay's time and host often stands the device's own, counted or not; it knows better."""
+    first = text[:1]
+    if not (first.isdigit() or first in "*.:" or text[:3] in MONTHS):
+        return when, zone_from, text
+    fields: dict[str, Value] = {}
+    own, own_from, rest = _time(text.lstrip(": "), received, zone)
+    if own is None:
+        own, own_from, rest = _counted(fields, text.lstrip(": "), received, zone)
+    if own is None:
+        return when, zone_from, rest if fields else text
+    return own, own_from, rest
+
+
+def _is_host_credible(text: str, after: str) -> bool:
+    """Of a line without a priority: files begin with a time too, and with other words after it."""
+    return not text[:1].isdigit() or _TAG.match(after) is not None or after.startswith(("%", "CEF:", "LEEF:"))
 
 
 @lru_cache(maxsize=1024)
@@ -149,78 +216,39 @@ def _priority_fields(digits: str) -> dict[str, Value]:
 
 def _time(text: str, received: datetime, zone: tzinfo) -> tuple[datetime | None, str, str]:
     """(when, where its zone is from, what follows) of a text that may begin with a time."""
-    match = _BSD_TIME.match(text)
-    if match is not None:
-        month, day, year, hour, minute, second, fraction, late_year, offset = match.groups()
-        clock = (_MONTHS[month], int(day), int(hour), int(minute), int(second), _microseconds(fraction))
-        known = _zone(offset)
-        when = _dated(year or late_year, clock, received, known or zone)
-        if when is not None:
-            return when, "line" if known else "inventory", text[match.end() :]
-    match = _ISO_TIME.match(text)
-    if match is not None:
-        when, zone_from = _iso(
-            match[0].strip().rstrip(":").replace(",", ".").replace("UTC", "Z").replace(" Z", "Z"), zone
-        )
-        if when is not None:
-            return when, zone_from, text[match.end() :]
-    return None, "", text
+    found = read(text, received=received, zone=zone)
+    if found is None:
+        return None, "", text
+    end = found.end + 1 if text.startswith((":", "]"), found.end) else found.end
+    if len(text) > end and text[end] not in " \t":
+        return None, "", text
+    return found.when, found.zone_from, text[end + 1 :]
 
 
-def _iso(stamp: str, zone: tzinfo) -> tuple[datetime | None, str]:
+def _stamp(stamp: str, received: datetime, zone: tzinfo) -> tuple[datetime | None, str]:
+    """The time of RFC 5424, or of one who nearly follows it."""
     try:
         when = datetime.fromisoformat(stamp)
-        if when.tzinfo is None:
-            return when.replace(tzinfo=zone).astimezone(UTC), "inventory"
-        return when.astimezone(UTC), "line"
+        if when.tzinfo is not None:
+            return when.astimezone(UTC), "line"
     except (ValueError, OverflowError):
-        return None, ""
-
-
-def _dated(year: str | None, clock: tuple[int, ...], received: datetime, zone: tzinfo) -> datetime | None:
-    """The moment of a clock reading; without a year the one nearest to `received`, at most a day ahead."""
-    if year is not None:
-        return _moment(int(year), clock, zone)
-    this_year = received.astimezone(zone).year
-    when = _moment(this_year, clock, zone)
-    if when is None:  # 29 February of the last leap year
-        return next((w for back in range(1, 9) if (w := _moment(this_year - back, clock, zone))), None)
-    if when > received + _DAY:
-        return _moment(this_year - 1, clock, zone)
-    if when < received - _YEAR:
-        return _moment(this_year + 1, clock, zone) or when
-    return when
-
-
-def _moment(year: int, clock: tuple[int, ...], zone: tzinfo) -> datetime | None:
-    month, day, hour, minute, second, microsecond = clock
-    try:
-        return datetime(year, month, day, hour, minute, second, microsecond, tzinfo=zone).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _microseconds(fraction: str | None) -> int:
-    return int(fraction[:6].ljust(6, "0")) if fraction else 0
-
-
-@lru_cache(maxsize=256)
-def _zone(written: str | None) -> tzinfo | None:
-    """The zone a line states. A name that means different zones to different people is not one (ICT is safe)."""
-    if not written:
-        return None
-    if written in _ZONES:
-        return _ZONES[written]
-    try:
-        return datetime.strptime("+0700" if written == "ICT" else written, "%z").tzinfo
-    except ValueError:
-        return None
+        pass
+    found = read(stamp, received=received, zone=zone)
+    return (None, "") if found is None else (found.when, found.zone_from)
 
 
 def _host(text: str) -> tuple[str, str]:
     """(host, rest): the first word, unless it is a tag already (BSD without host) or a Cisco-like marker."""
     host, space, rest = text.partition(" ")
-    if not space or len(host) > 255 or not host or host[0] in '%<{["(' or host.endswith(":") or "=" in host:
+    if (
+        host in _LEVELS
+        or not space
+        or len(host) > 255
+        or not host
+        or host[0] in '%<{["(|'
+        or host.endswith(":")
+        or "=" in host
+    ):
         if host.endswith(":") and space and _is_host_before_colon(host, rest):
             return host[:-1], rest
         return "", text

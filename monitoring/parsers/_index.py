@@ -1,28 +1,33 @@
-"""Which parser a message is for: by receiver, program name, platform of the sender, or a marker in its text.
+"""Which parser a message is for: by receiver, hint, program name, keys of its JSON, platform of the sender, text.
 
-Built once from the folders below; asking costs two dictionary look-ups for a known program and
-one pass of a literal search for anything else.
+Built once from the folders below. Asking costs two dictionary look-ups for a known program; for anything else
+one pass over the text finds every literal that any parser waits for.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import yaml
+from canh_native import Markers
 
 from monitoring.errors import ParserError
 from monitoring.event import Value
+from monitoring.parsers._formats import Pairs
 from monitoring.parsers._line import Line, Parsed
 from monitoring.parsers._rules import RuleSet
+from monitoring.parsers._structured import KEYS as STRUCTURED_KEYS
+from monitoring.parsers._structured import Structured
 
 HERE = Path(__file__).parent
 Parse = Callable[[Line], Parsed | None]
+Refine = Callable[[Line, dict[str, Value], Pairs], Parsed | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +39,28 @@ class Parser:
     fields: Mapping[str, Value]  # on every event of it; what `parse` says goes before
     app_names: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
-    contains: tuple[str, ...] = ()
     receivers: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()  # other names a person would give it
+    contains: tuple[tuple[str, ...], ...] = ()  # sets of literals; one of the sets must be there whole
+    begins: tuple[re.Pattern[str], ...] = ()
+    json_keys: tuple[frozenset[str], ...] = ()
+    is_last: bool = False  # a generic one, asked when no other answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """All parsers. `candidates` are tried in order; the first that answers wins."""
+    """All parsers. Candidates are tried in order; the first that answers wins."""
 
     parsers: Mapping[str, Parser]
-    by_receiver: Mapping[str, tuple[Parser, ...]] = field(default_factory=dict)
-    by_app_name: Mapping[str, tuple[Parser, ...]] = field(default_factory=dict)
-    by_platform: Mapping[str, tuple[Parser, ...]] = field(default_factory=dict)
-    by_marker: Mapping[str, tuple[Parser, ...]] = field(default_factory=dict)
-    markers: re.Pattern[str] | None = None
+    by_receiver: Mapping[str, tuple[Parser, ...]]
+    by_app_name: Mapping[str, tuple[Parser, ...]]
+    by_platform: Mapping[str, tuple[Parser, ...]]
+    by_hint: Mapping[str, tuple[Parser, ...]]
+    of_json: tuple[tuple[frozenset[str], Parser], ...]  # most keys first
+    of_text: tuple[tuple[frozenset[int], Parser], ...]  # longest literals first
+    of_beginning: tuple[tuple[re.Pattern[str], Parser], ...]
+    last: tuple[Parser, ...]
+    markers: Markers
 
     def parse(self, line: Line, *, receiver: str = "", hint: str = "") -> tuple[Parser, Parsed] | None:
         """The parser that knows the message and what it says; None when none does."""
@@ -60,25 +73,46 @@ class Index:
                     return parser, parsed
         return None
 
+    def parse_whole(self, line: Line) -> tuple[Parser, Parsed] | None:
+        """For a line of a file, without a syslog header: the parser whose lines begin like it."""
+        for pattern, parser in self.of_beginning:
+            if pattern.match(line.text):
+                parsed = parser.parse(line)
+                if parsed is not None:
+                    return parser, parsed
+        return None
+
     def takes_whole(self, receiver: str) -> bool:
         """Messages of this receiver have no syslog header."""
         return receiver in self.by_receiver
+
+    def knows_hint(self, hint: str) -> bool:
+        return _plain(hint) in self.by_hint
 
     def _candidates(self, line: Line, receiver: str, hint: str) -> Iterable[Parser]:
         if receiver in self.by_receiver:
             yield from self.by_receiver[receiver]
             return
-        if hint and hint in self.parsers:
-            yield self.parsers[hint]
+        if hint:
+            yield from self.by_hint.get(_plain(hint), ())
         app = line.app_name
         known = self.by_app_name.get(app) or self.by_app_name.get(app.rpartition("/")[2].lower())
         if known:
             yield from known
         if line.platform in self.by_platform:
             yield from self.by_platform[line.platform]
-        if self.markers is not None:
-            for marker in dict.fromkeys(self.markers.findall(line.text)):
-                yield from self.by_marker[marker]
+        if line.document is not None:
+            present = line.document.keys()
+            yield from (parser for keys, parser in self.of_json if keys <= present)
+        found = self.markers.find(line.text)
+        if found:
+            there = frozenset(found)
+            yield from (parser for literals, parser in self.of_text if literals <= there)
+        yield from (parser for pattern, parser in self.of_beginning if pattern.match(line.text))
+        yield from self.last
+
+
+Found = tuple[Parser, Parsed]
 
 
 @cache
@@ -87,28 +121,41 @@ def load(folder: Path = HERE) -> Index:
     parsers = {
         p.name: p for p in sorted((_parser(file) for file in folder.glob("*/parser.yaml")), key=lambda p: p.name)
     }
-    markers = _by(parsers.values(), "contains")
-    longest_first = sorted(markers, key=len, reverse=True)
+    asked = [parser for parser in parsers.values() if not parser.is_last]
+    literals = sorted({literal for parser in asked for group in parser.contains for literal in group})
+    number = {literal: at for at, literal in enumerate(literals)}
+    groups = [(group, parser) for parser in asked for group in parser.contains]
+    groups.sort(key=lambda item: -sum(map(len, item[0])))
+    keys = [(group, parser) for parser in asked for group in parser.json_keys]
+    keys.sort(key=lambda item: -len(item[0]))
     return Index(
         parsers=parsers,
-        by_receiver=_by(parsers.values(), "receivers"),
-        by_app_name=_by(parsers.values(), "app_names"),
-        by_platform=_by(parsers.values(), "platforms"),
-        by_marker=markers,
-        markers=re.compile("|".join(map(re.escape, longest_first))) if markers else None,
+        by_receiver=_by(asked, lambda p: p.receivers),
+        by_app_name=_by(asked, lambda p: p.app_names),
+        by_platform=_by(asked, lambda p: p.platforms),
+        by_hint=_by(parsers.values(), lambda p: map(_plain, (p.name, *p.hints))),
+        of_json=tuple(keys),
+        of_text=tuple((frozenset(number[literal] for literal in group), parser) for group, parser in groups),
+        of_beginning=tuple((pattern, parser) for parser in asked for pattern in parser.begins),
+        last=tuple(parser for parser in parsers.values() if parser.is_last),
+        markers=Markers(literals),
     )
 
 
-def _by(parsers: Iterable[Parser], attribute: str) -> dict[str, tuple[Parser, ...]]:
+def _by(parsers: Iterable[Parser], keys_of: Callable[[Parser], Iterable[str]]) -> dict[str, tuple[Parser, ...]]:
     found: dict[str, tuple[Parser, ...]] = {}
     for parser in parsers:
-        for key in getattr(parser, attribute):
+        for key in keys_of(parser):
             found[key] = (*found.get(key, ()), parser)
     return found
 
 
-_KEYS = frozenset({"match", "set", "before", "rules", "takes_unknown"})
-_MATCH_KEYS = frozenset({"app_name", "platform", "contains", "receiver"})
+def _plain(hint: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", hint.lower())
+
+
+_KEYS = frozenset({"match", "set", "before", "rules", "takes_unknown", "last"}) | STRUCTURED_KEYS
+_MATCH_KEYS = frozenset({"app_name", "platform", "contains", "receiver", "begins", "json", "hint"})
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: frozenset[str]) -> None:
@@ -124,19 +171,60 @@ def _parser(file: Path) -> Parser:
         match = document.get("match", {})
         _refuse_unknown(document, _KEYS)
         _refuse_unknown(match, _MATCH_KEYS)
-        parse: Parse = RuleSet.of(document).parse
-        if (file.parent / "parser.py").exists():
-            parse = import_module(f"monitoring.parsers.{name}.parser").parse
         return Parser(
             name=name,
-            parse=parse,
+            parse=_parse(name, file, document),
             fields={key: tuple(v) if isinstance(v, list) else v for key, v in document.get("set", {}).items()},
             app_names=tuple(match.get("app_name", ())),
             platforms=tuple(match.get("platform", ())),
-            contains=tuple(match.get("contains", ())),
             receivers=tuple(match.get("receiver", ())),
+            hints=tuple(match.get("hint", ())),
+            contains=_groups(match.get("contains", ())),
+            begins=tuple(re.compile(pattern) for pattern in match.get("begins", ())),
+            json_keys=tuple(map(frozenset, _groups(match.get("json", ())))),
+            is_last=bool(document.get("last", False)),
         )
-    except (OSError, yaml.YAMLError, ImportError, AttributeError, ValueError, KeyError, TypeError) as error:
+    except (OSError, yaml.YAMLError, ImportError, AttributeError, ValueError, KeyError, TypeError, re.error) as error:
         raise ParserError(
             f"parser {name} cannot be used: {error}", where=file, fix="correct it or remove the folder"
         ) from error
+
+
+def _groups(written: Sequence[str | list[str]]) -> tuple[tuple[str, ...], ...]:
+    return tuple((entry,) if isinstance(entry, str) else tuple(entry) for entry in written)
+
+
+def _parse(name: str, file: Path, document: Mapping[str, Any]) -> Parse:
+    """What the folder's files say: `parse` of parser.py alone, or the document's rules with `refine` of it after."""
+    module = import_module(f"monitoring.parsers.{name}.parser") if (file.parent / "parser.py").exists() else None
+    parse: Parse | None = getattr(module, "parse", None)
+    if parse is not None:
+        return parse
+    refine: Refine | None = getattr(module, "refine", None)
+    rules = RuleSet.of(document)
+    if "format" not in document:
+        return rules.parse if refine is None else _refined(rules, refine)
+    return _structured(Structured.of(document), rules, refine)
+
+
+def _refined(rules: RuleSet, refine: Refine) -> Parse:
+    def parse(line: Line) -> Parsed | None:
+        parsed = rules.parse(line)
+        return None if parsed is None else refine(line, dict(parsed), {})
+
+    return parse
+
+
+def _structured(structured: Structured, rules: RuleSet, refine: Refine | None) -> Parse:
+    def parse(line: Line) -> Parsed | None:
+        pairs = structured.pairs_of(line)
+        if pairs is None:
+            return None
+        fields = structured.fields_of(pairs)
+        if structured.text and structured.text in pairs:
+            told = rules.parse(line._replace(text=str(pairs[structured.text])))
+            if told is not None:
+                fields.update(told)
+        return fields if refine is None else refine(line, fields, pairs)
+
+    return parse

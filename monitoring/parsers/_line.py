@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from monitoring.event import Value
 
+# Flat ECS names and values. `@timestamp` may be a time in any form that `monitoring.times` reads (the event's own
+# time goes before the header's); with `event.timezone` beside it that is its zone where it states none.
 Parsed = Mapping[str, Value]
 
 
@@ -18,3 +20,6 @@ class Line(NamedTuple):
     app_name: str  # as the header has it: "sshd", "/usr/sbin/cron"; "" when it names none
     received: datetime  # aware UTC
     platform: str = ""  # of the device that sent it, from the inventory: "frr", "debian"
+    document: Mapping[str, Any] | None = None  # the JSON object that the message is
+    msgid: str = ""  # RFC 5424
+    structured: str = ""  # RFC 5424's structured data, as written; `structured_pairs` reads it

@@ -5,8 +5,10 @@
         set: {event.action: login, event.outcome: success}
 
 A pattern is a regular expression that must match from the first character on, in which
-`<field>` or `<field:kind>` stands for a value. `\\<` is a literal. Kinds are those of `KINDS`.
-Rules are tried in order, those whose literal beginning does not fit are skipped without a match.
+`<field>` or `<field:kind>` stands for a value. `\\<` is a literal. Kinds are those of `KINDS`; a value
+is put into the form its field has (an address, a port, a user with his domain), and left out when it is nothing.
+Rules are tried in order, those whose literal beginning does not fit are skipped without a match. A rule with
+`code: [..]` is only tried when `before` has taken out one of these as `event.code`.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitoring.event import Value
+from monitoring.parsers._fields import put
 from monitoring.parsers._line import Line, Parsed
-from monitoring.parsers._values import ip_text, mac_text
 
 KINDS = {
     "word": r"\S+",
@@ -30,7 +32,7 @@ KINDS = {
     "digits": r"\d{1,18}",  # a number that is a name: an id
     "seconds": r"[+-]?\d{1,12}(?:\.\d{1,12})?",  # kept as milliseconds
     "ip": r"[0-9A-Fa-f:.]{2,45}(?:%[\w.-]{1,16})?",
-    "mac": r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}",
+    "mac": r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}(?:[.:-][0-9A-Fa-f]{4}){2}|[0-9A-Fa-f]{12}",
     "quoted": r"[^\"]*",
     "name": r"[^\s:;,()\[\]]+",
 }
@@ -46,6 +48,7 @@ class Rule:
     groups: tuple[tuple[int, str, str], ...]  # (number of the group, field, kind)
     fields: Mapping[str, Value]
     app_names: frozenset[str]  # only for these programs; empty: any
+    codes: frozenset[str]  # only for messages of these codes; empty: any
 
     def parse(self, text: str, start: int) -> tuple[Parsed, int] | None:
         """The fields and where the match ends; None when the pattern does not fit at `start`."""
@@ -56,9 +59,12 @@ class Rule:
         for group, name, kind in self.groups:
             written = match[group]
             if written and written != "-":
-                value = _value(written, kind)
-                if value is not None:
-                    parsed[name] = value
+                if kind == "seconds":
+                    parsed[name] = round(float(written) * 1000, 3)
+                elif kind == "int":
+                    parsed[name] = int(written)
+                else:
+                    put(parsed, name, written)
         return parsed, match.end()
 
 
@@ -70,7 +76,8 @@ class RuleSet:
     takes_unknown: a message no rule fits is still its own.
     """
 
-    rules: Sequence[Rule]
+    rules: Sequence[Rule]  # for any message, and for one whose code no rule names
+    by_code: Mapping[str, Sequence[Rule]]  # those of a code and those of none, in their order
     before: Rule | None = None
     takes_unknown: bool = False
 
@@ -78,19 +85,24 @@ class RuleSet:
     def of(cls, document: Mapping[str, Any]) -> RuleSet:
         """Compiled once. Raises ValueError for a pattern that is none."""
         before = document.get("before")
+        rules = tuple(_rule(rule) for rule in document.get("rules", ()))
+        codes = {code for rule in rules for code in rule.codes}
         return cls(
-            rules=tuple(_rule(rule) for rule in document.get("rules", ())),
+            rules=tuple(rule for rule in rules if not rule.codes),
+            by_code={code: tuple(r for r in rules if not r.codes or code in r.codes) for code in codes},
             before=None if before is None else _rule({"pattern": before}),
             takes_unknown=bool(document.get("takes_unknown", False)),
         )
 
     def parse(self, line: Line) -> Parsed | None:
-        text, start, first = line.text, 0, None
+        text, start, first, rules = line.text, 0, None, self.rules
         if self.before is not None:
             found = self.before.parse(text, 0)
             if found is not None:
                 first, start = found
-        for rule in self.rules:
+                if self.by_code:
+                    rules = self.by_code.get(str(first.get("event.code", "")), rules)
+        for rule in rules:
             if rule.app_names and line.app_name not in rule.app_names:
                 continue
             if text.startswith(rule.prefix, start):
@@ -100,20 +112,8 @@ class RuleSet:
         return (first or {}) if self.takes_unknown else None
 
 
-def _value(text: str, kind: str) -> Value | None:
-    if kind == "int":
-        return int(text)
-    if kind == "seconds":
-        return round(float(text) * 1000, 3)
-    if kind == "ip":
-        return ip_text(text)
-    if kind == "mac":
-        return mac_text(text)
-    return text
-
-
 def _rule(document: Mapping[str, Any]) -> Rule:
-    written = document["pattern"]
+    written = document.get("pattern", "") if "code" in document else document["pattern"]
     groups: list[tuple[str, str, str]] = []
 
     def place(match: re.Match[str]) -> str:
@@ -133,6 +133,7 @@ def _rule(document: Mapping[str, Any]) -> Rule:
         groups=tuple((pattern.groupindex[g], name, kind) for g, name, kind in groups),
         fields={k: tuple(v) if isinstance(v, list) else v for k, v in document.get("set", {}).items()},
         app_names=frozenset(document.get("app_name", ())),
+        codes=frozenset(str(code) for code in document.get("code", ())),
     )
 
 

@@ -25,8 +25,9 @@ def _ip_text(text: str) -> str | None:
 
 
 def mac_text(text: str) -> str:
-    """A MAC address as ECS wants it: 00-00-5E-00-53-23."""
-    return text.replace(":", "-").upper()
+    """A MAC address as ECS wants it, 00-00-5E-00-53-23, however it is grouped."""
+    digits = text.replace(":", "").replace("-", "").replace(".", "").upper()
+    return "-".join(digits[at : at + 2] for at in range(0, len(digits), 2))
 
 
 def text_of(value: object) -> str:

@@ -2,10 +2,12 @@
 
 mod rules;
 mod source;
+mod text;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyDict;
 
 /// (event, rule, [(selection, field, value, pattern)]): numbers count from 0.
 type Found = (usize, u32, Vec<(String, String, String, String)>);
@@ -78,8 +80,41 @@ impl RuleSet {
     }
 }
 
+/// Literals found in one pass over a text; immutable.
+#[pyclass(frozen, module = "canh_native")]
+struct Markers {
+    markers: text::Markers,
+}
+
+#[pymethods]
+impl Markers {
+    #[new]
+    fn new(literals: Vec<String>) -> PyResult<Self> {
+        Ok(Markers { markers: text::Markers::new(&literals).map_err(PyValueError::new_err)? })
+    }
+
+    /// The numbers of the literals that stand in `text`, ascending, each once.
+    fn find(&self, text: &str) -> Vec<usize> {
+        self.markers.find(text)
+    }
+}
+
+/// The `key=value` pairs of a text; of a key that comes twice the first. `stop` is one ASCII character.
+#[pyfunction]
+#[pyo3(signature = (text, stop = ' '))]
+fn pairs<'py>(py: Python<'py>, text: &str, stop: char) -> PyResult<Bound<'py, PyDict>> {
+    let stop = u8::try_from(stop).map_err(|_| PyValueError::new_err("stop: one ASCII character"))?;
+    let found = PyDict::new(py);
+    for (key, value) in text::pairs(text, stop) {
+        if !found.contains(&key)? {
+            found.set_item(key, value)?;
+        }
+    }
+    Ok(found)
+}
+
 #[pymodule]
 mod canh_native {
     #[pymodule_export]
-    use super::RuleSet;
+    use super::{Markers, RuleSet, pairs};
 }

@@ -81,10 +81,10 @@ def _parsed(pattern: str, text: str) -> dict[str, object] | None:
     [
         ("a <x.y> b", "a 1 b", {"x.y": "1"}),
         ("a <x:int>", "a 12", {"x": 12}),
-        ("a <x:ip>", "a ::ffff:10.0.0.1", {"x": "10.0.0.1"}),
-        ("a <x:ip>", "a fe80::1%eth0", {"x": "fe80::1"}),
-        ("a <x:ip>", "a 999.1", {}),  # looks like one and is none: left out
-        ("a <x:mac>", "a 02:aa:bb:00:00:01", {"x": "02-AA-BB-00-00-01"}),
+        ("a <x.ip:ip>", "a ::ffff:10.0.0.1", {"x.ip": "10.0.0.1"}),
+        ("a <x.ip:ip>", "a fe80::1%eth0", {"x.ip": "fe80::1"}),
+        ("a <x.ip:ip>", "a 999.1", {}),  # looks like one and is none: left out
+        ("a <x.mac:mac>", "a 02aa.bb00.0001", {"x.mac": "02-AA-BB-00-00-01"}),
         ("a <x:seconds>", "a -1.5", {"x": -1500.0}),
         ("a <x>", "a -", {}),
         ("a(?: <x>)? b", "a b", {}),

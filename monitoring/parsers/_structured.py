@@ -1,0 +1,223 @@
+"""Parsers for messages made of pairs, written as data.
+
+    format: pairs            # pairs | cef | leef | csv | json | sd (RFC 5424's structured data)
+    requires: [type, devid]  # keys without which the message is not this parser's
+    keys: {srcip: source.ip, user: [user.name, source.user.name]}
+    cases:                   # of each group the first that fits
+      kind:
+        - when: {type: traffic, action: [deny, blocked]}
+          set: {event.action: connection-denied, event.outcome: failure}
+        - set: {event.category: [network]}
+
+A condition compares without regard to case; `{re: ...}`, `{exists: true}` and `{not: ...}` stand where a
+value is not enough. Of two keys for one field the first written wins. What `keys` does not name is looked up
+in `_common.yaml`, the names that many senders use, unless `common: false`. `keep: <prefix>` keeps
+the pairs nobody named, below that prefix. csv: `columns` are the names in order, or `{at: 3, TRAFFIC: [...], ...}`
+when a column says which; `separator`. json: nested keys are joined by dots. `text: <key>` is a value
+that the parser's `rules` read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from monitoring.event import Value
+from monitoring.parsers._fields import NOTHING, put
+from monitoring.parsers._formats import Pairs, cef_of, csv_of, flat_of, leef_of, pairs_of, structured_pairs
+from monitoring.parsers._line import Line
+
+Read = Callable[[Line], Pairs | None]
+KEYS = frozenset(
+    {"format", "requires", "keys", "cases", "common", "keep", "columns", "separator", "text", "stop", "begin"}
+)
+LONGEST_KEY = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    key: str
+    words: frozenset[str]  # lower case; empty with no pattern: the key must be there
+    pattern: re.Pattern[str] | None
+    is_negated: bool
+
+    def holds(self, pairs: Pairs) -> bool:
+        value = pairs.get(self.key)
+        text = "" if value is None else str(value)
+        if self.pattern is not None:
+            fits = self.pattern.search(text[:4096]) is not None
+        elif self.words:
+            fits = text.lower() in self.words
+        else:
+            fits = value is not None and text not in NOTHING
+        return fits is not self.is_negated
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    when: tuple[Condition, ...]
+    fields: Mapping[str, Value]
+    keys: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Structured:
+    """What one parser does with the pairs of a message."""
+
+    read: Read
+    requires: tuple[str, ...]
+    keys: tuple[tuple[str, str], ...]  # (key, field), the preferred key of a field last
+    cases: tuple[tuple[Case, ...], ...]
+    is_common: bool
+    keep: str
+    text: str
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Structured:
+        """Compiled once. Raises ValueError, KeyError, TypeError for what cannot be used."""
+        keys = _keys(document.get("keys", {}))
+        return cls(
+            read=_reader(document),
+            requires=tuple(document.get("requires", ())),
+            keys=keys,
+            cases=tuple(tuple(_case(case) for case in group) for group in document.get("cases", {}).values()),
+            is_common=document.get("common", True),
+            keep=document.get("keep", ""),
+            text=document.get("text", ""),
+        )
+
+    def pairs_of(self, line: Line) -> Pairs | None:
+        """The pairs; None when the message is not of this kind."""
+        pairs = self.read(line)
+        if not pairs or not all(key in pairs for key in self.requires):
+            return None
+        return pairs
+
+    def fields_of(self, pairs: Pairs) -> dict[str, Value]:
+        fields: dict[str, Value] = {}
+        for key, name in self.keys:
+            if key in pairs:
+                put(fields, name, pairs[key])
+        for group in self.cases:
+            for case in group:
+                if all(condition.holds(pairs) for condition in case.when):
+                    for key, name in case.keys:
+                        if key in pairs:
+                            put(fields, name, pairs[key])
+                    fields.update(case.fields)
+                    break
+        if self.is_common:
+            add_common(fields, pairs)
+        if self.keep:
+            named = {key for key, _ in self.keys}
+            for key, value in pairs.items():
+                if key not in named and len(key) < LONGEST_KEY:
+                    put(fields, self.keep + key, value)
+        return fields
+
+
+def add_common(fields: dict[str, Value], pairs: Pairs) -> None:
+    """Fill what is still open from the names many senders use."""
+    for key, value in pairs.items():
+        name = common_field(key) if len(key) < LONGEST_KEY else None
+        if name is not None and name not in fields:
+            put(fields, name, value)
+
+
+@lru_cache(maxsize=16384)
+def common_field(key: str) -> str | None:
+    """The field of a key, by the whole of it, else by its last parts: `client.ipAddress`, then `ipAddress`."""
+    table = _common()
+    parts = [re.sub(r"[^a-z0-9]", "", part.lower()) for part in key.split(".")]
+    for start in range(len(parts)):
+        found = table.get("".join(parts[start:]))
+        if found is not None:
+            return found
+    return None
+
+
+@cache
+def _common() -> Mapping[str, str]:
+    document = yaml.safe_load(Path(__file__).with_name("_common.yaml").read_text("utf-8"))
+    return {key: field for field, names in document.items() for key in names.split()}
+
+
+def _keys(written: Mapping[str, str | Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    pairs = [
+        (str(key), field)
+        for key, fields in written.items()
+        for field in ([fields] if isinstance(fields, str) else fields)
+    ]
+    return tuple(reversed(pairs))  # what is put last stays
+
+
+def _case(document: Mapping[str, Any]) -> Case:
+    unknown = set(document) - {"when", "set", "keys"}
+    if unknown:
+        raise ValueError(f"a case has when, set and keys, not {sorted(unknown)[0]!r}")
+    return Case(
+        when=tuple(_condition(key, wanted) for key, wanted in document.get("when", {}).items()),
+        fields={key: tuple(v) if isinstance(v, list) else v for key, v in document.get("set", {}).items()},
+        keys=_keys(document.get("keys", {})),
+    )
+
+
+def _condition(key: str, wanted: Any, is_negated: bool = False) -> Condition:
+    if isinstance(wanted, Mapping):
+        ((kind, value),) = wanted.items()
+        if kind == "not":
+            return _condition(key, value, not is_negated)
+        if kind == "exists":
+            return Condition(key, frozenset(), None, is_negated is bool(value))
+        if kind == "re":
+            return Condition(key, frozenset(), re.compile(value, re.IGNORECASE), is_negated)
+        raise ValueError(f"condition on {key!r}: unknown kind {kind!r}, known are exists, not, re")
+    words = wanted if isinstance(wanted, list) else [wanted]
+    return Condition(key, frozenset(str(word).lower() for word in words), None, is_negated)
+
+
+def _reader(document: Mapping[str, Any]) -> Read:
+    kind = document["format"]
+    if kind == "pairs":
+        stop = document.get("stop", " ")
+        return lambda line: pairs_of(line.text, stop)
+    if kind == "csv":
+        return _csv_reader(document)
+    readers: dict[str, Read] = {
+        "cef": lambda line: cef_of(line.text),
+        "leef": lambda line: leef_of(line.text),
+        "json": lambda line: None if line.document is None else flat_of(line.document),
+        "sd": lambda line: structured_pairs(line.structured) if line.structured else None,
+    }
+    if kind not in readers:
+        raise ValueError(f"unknown format {kind!r}, known are csv, pairs, {', '.join(readers)}")
+    return readers[kind]
+
+
+def _csv_reader(document: Mapping[str, Any]) -> Read:
+    separator, columns = document.get("separator", ","), document["columns"]
+    begin = re.compile(document["begin"]) if "begin" in document else None
+
+    def read(line: Line) -> Pairs | None:
+        text = line.text
+        if begin is not None:
+            match = begin.search(text)
+            if match is None:
+                return None
+            text = text[match.start() :]
+        values = csv_of(text, separator)
+        names = columns
+        if isinstance(columns, Mapping):
+            at = columns["at"]
+            names = columns.get(values[at]) if len(values) > at else None
+            if names is None:
+                return None
+        return {name: value for name, value in zip(names, values, strict=False) if name and value != ""}
+
+    return read

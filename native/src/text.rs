@@ -1,0 +1,122 @@
+//! What every received line goes through before a parser sees it: which literals it holds, which pairs it states.
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+/// Literals searched for in one pass, whatever their number.
+pub struct Markers {
+    automaton: AhoCorasick,
+    count: usize,
+}
+
+impl Markers {
+    pub fn new(literals: &[String]) -> Result<Self, String> {
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .build(literals)
+            .map_err(|error| error.to_string())?;
+        Ok(Markers { automaton, count: literals.len() })
+    }
+
+    /// The numbers of the literals that stand in `text`, ascending, each once.
+    pub fn find(&self, text: &str) -> Vec<usize> {
+        let mut found: Vec<usize> = Vec::new();
+        for hit in self.automaton.find_overlapping_iter(text) {
+            let number = hit.pattern().as_usize();
+            if !found.contains(&number) {
+                found.push(number);
+                if found.len() == self.count {
+                    break;
+                }
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+}
+
+/// The `key=value` pairs of a text, in order. Keys are letters, digits and `_.-[]:/`; a value is quoted (with
+/// backslash escapes) or ends at `stop`, which is a space unless the sender uses something else.
+pub fn pairs(text: &str, stop: u8) -> Vec<(String, String)> {
+    let bytes = text.as_bytes();
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(step) = bytes[from..].iter().position(|byte| *byte == b'=') {
+        let equals = from + step;
+        let key_start = key_start(bytes, from, equals);
+        if key_start == equals {
+            from = equals + 1;
+            continue;
+        }
+        let (value, end) = value(text, equals + 1, stop);
+        found.push((text[key_start..equals].to_owned(), value));
+        from = end;
+    }
+    found
+}
+
+fn key_start(bytes: &[u8], from: usize, equals: usize) -> usize {
+    let is_key =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'[' | b']' | b':' | b'/');
+    let mut start = equals;
+    while start > from && equals - start < 128 && is_key(bytes[start - 1]) {
+        start -= 1;
+    }
+    while start < equals && !bytes[start].is_ascii_alphanumeric() && bytes[start] != b'_' {
+        start += 1;
+    }
+    start
+}
+
+fn value(text: &str, start: usize, stop: u8) -> (String, usize) {
+    let bytes = text.as_bytes();
+    match bytes.get(start) {
+        Some(b'"') => match quoted(text, start + 1, b'"', bytes.len()) {
+            Some(found) => found,
+            None => (text[start + 1..].to_owned(), bytes.len()), // cut off: what is there is kept
+        },
+        // An apostrophe that nothing closes is a letter; it is looked for near by, or a hostile line takes long.
+        Some(b'\'') => quoted(text, start + 1, b'\'', start + 1024).unwrap_or_else(|| plain(text, start, stop)),
+        _ => plain(text, start, stop),
+    }
+}
+
+fn plain(text: &str, start: usize, stop: u8) -> (String, usize) {
+    let bytes = text.as_bytes();
+    let end = bytes[start..].iter().position(|byte| *byte == stop).map_or(bytes.len(), |step| start + step);
+    (text[start..end].trim_end_matches([',', ';']).to_owned(), end)
+}
+
+fn quoted(text: &str, start: usize, quote: u8, until: usize) -> Option<(String, usize)> {
+    let bytes = text.as_bytes();
+    let until = until.min(bytes.len());
+    let mut end = start;
+    let mut has_escape = false;
+    while end < until {
+        match bytes[end] {
+            b'\\' if bytes.get(end + 1).is_some_and(|next| *next == quote || *next == b'\\') => {
+                has_escape = true;
+                end += 2;
+            }
+            byte if byte == quote => {
+                let written = &text[start..end];
+                let value = if has_escape { unescaped(written) } else { written.to_owned() };
+                return Some((value, end + 1));
+            }
+            _ => end += 1,
+        }
+    }
+    None
+}
+
+fn unescaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        if character == '\\' && characters.peek().is_some_and(|next| matches!(next, '"' | '\'' | '\\')) {
+            plain.extend(characters.next());
+        } else {
+            plain.push(character);
+        }
+    }
+    plain
+}
