@@ -53,4 +53,8 @@ def _field(name: str, written: str, is_column: bool) -> FieldType:
     kind = written.removesuffix("[]")
     if kind not in TYPES:
         raise ValueError(f"ecs.yaml: {name} has unknown type {written}")
+    if kind == "ip" and not is_column:
+        raise ValueError(
+            f"ecs.yaml: {name} is an address: it must be one of the columns, a prefix needs it as a number"
+        )
     return FieldType(name=name, kind=kind, is_list=written.endswith("[]"), is_column=is_column)

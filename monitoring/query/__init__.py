@@ -3,11 +3,13 @@
     source.ip:10.250.0.0/16 AND event.action:login AND NOT user.name:ansible
     user.name:adm* OR source.port:[1 TO 1023] OR "connection reset"
 Words side by side mean AND. A word or phrase without a field is looked for in the message and the
-original line, in any case. `field:*` is any value; ranges are `[a TO b]`, `{a TO b}`, `>a`, `<=a`;
-`/.../` is a regular expression (RE2); a colon inside a value wants quotes. The store turns the
-tree into SQL; nothing of a query is ever pasted into it.
+original line. Text is compared folded (any case, marks composed), keywords letter by letter. `field:*` is
+any value; ranges are `[a TO b]`, `{a TO b}`, `>a`, `<=a`; `/.../` is a regular expression (see `_regex`); a
+colon inside a value wants quotes. A store turns the tree into its own language (SQL, Elasticsearch's query
+DSL); nothing of a query is ever pasted into it.
 """
 
+from monitoring.query._fold import fold, forms
 from monitoring.query._parse import parse
 from monitoring.query._time import moment
 from monitoring.query._tree import (
@@ -38,6 +40,8 @@ __all__ = [
     "Term",
     "Text",
     "Wildcard",
+    "fold",
+    "forms",
     "moment",
     "parse",
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from ipaddress import ip_network
+from datetime import UTC, date, datetime, timedelta
+from ipaddress import ip_address, ip_network
 from typing import Any as Whatever
 
 from luqum import exceptions as faults
@@ -13,14 +14,16 @@ from luqum.thread import parse as luqum_parse
 
 from monitoring import ecs
 from monitoring.errors import QueryError
-from monitoring.query import _tree
+from monitoring.query import _regex, _tree
+from monitoring.query._time import moment
 from monitoring.query._tree import Node
 
 LONGEST = 8192  # characters; a longer query is a mistake
-DEEPEST = 60  # groups within groups
+DEEPEST = 28  # groups within groups; Elasticsearch refuses 30
 _PLACE = re.compile(r"position (\d+)")
 _ESCAPED = re.compile(r"\\(.)|([*?])", re.DOTALL)
-_NETWORK = re.compile(r"[0-9A-Fa-f:.]+/\d{1,3}\Z")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d\Z")
+_OCTETS = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,2})\.\*\Z")
 
 
 def parse(query: str) -> Node:
@@ -90,9 +93,17 @@ class _Reader:
         if any(part in ("\0*", "\0?") for part in parts):
             if field and parts == ("\0*",):
                 return _tree.Exists(field)
-            self._refuse_pattern(item, field)
-            return _tree.Wildcard(field, parts)
+            return self._wildcard(item, field, parts)
         return self._term(item, field, "".join(parts))
+
+    def _wildcard(self, item: Whatever, field: str, parts: tuple[str, ...]) -> Node:
+        network = _OCTETS.match(item.value) if field and ecs.field_type(field).kind == "ip" else None
+        if network is not None:  # 10.250.* is how many write a prefix
+            octets = network[1].split(".")
+            prefix = ".".join([*octets, *["0"] * (4 - len(octets))])
+            return self._address(item, field, f"{prefix}/{8 * len(octets)}")
+        self._refuse_pattern(item, field)
+        return _tree.Wildcard(field, parts)
 
     def _term(self, item: Whatever, field: str, value: str) -> Node:
         if not field:
@@ -101,6 +112,8 @@ class _Reader:
         if kind == "ip":
             return self._address(item, field, value)
         self._check(item, field, kind, value)
+        if kind == "date" and _DAY.match(value):
+            return self._between(item, field, value, value, True, True)
         return _tree.Term(field, value)
 
     def _address(self, item: Whatever, field: str, value: str) -> Node:
@@ -111,7 +124,12 @@ class _Reader:
 
     def _regex(self, item: Whatever, field: str, depth: int) -> Node:
         self._refuse_pattern(item, field)
-        return _tree.Regex(field, item.value[1:-1].replace("\\/", "/"))
+        is_text = not field or ecs.field_type(field).kind == "text"
+        try:
+            read = _regex.rendered(item.value[1:-1], folded=is_text)
+        except _regex.Unreadable as error:
+            raise _at(self._query, (item.pos or 0) + 1 + error.at, error.what, error.fix) from error
+        return _tree.Regex(field, read.pattern, read.from_start or not is_text, read.to_end or not is_text)
 
     def _range(self, item: Whatever, field: str, depth: int) -> Node:
         low, high = self._bound(item.low, field), self._bound(item.high, field)
@@ -130,6 +148,14 @@ class _Reader:
             raise self._error(item, "a range needs a field", "write field:[a TO b]")
         if low is None and high is None:
             return _tree.Exists(field)
+        kind = ecs.field_type(field).kind
+        if kind == "text":
+            raise self._error(item, f"{field} is running text: it has no range", "look for words of it")
+        if kind == "date":  # a day without a time is all of it
+            if high is not None and has_high and _DAY.match(high):
+                high, has_high = _next_day(high), False
+            if low is not None and not has_low and _DAY.match(low):
+                low, has_low = _next_day(low), True
         return _tree.Between(field, low, high, has_low, has_high)
 
     def _bound(self, item: Whatever, field: str) -> str | None:
@@ -158,11 +184,24 @@ class _Reader:
 
     def _refuse_pattern(self, item: Whatever, field: str) -> None:
         kind = ecs.field_type(field).kind if field else "text"
+        if kind == "ip":
+            raise self._error(item, f"{field} is an address: it has no pattern", "write a prefix: 10.0.0.0/8")
         if kind in ("long", "float", "boolean", "date"):
             raise self._error(item, f"{field} is no text: it has no pattern", "use a value or a range [a TO b]")
 
     def _error(self, item: Whatever, what: str, fix: str) -> QueryError:
         return _at(self._query, item.pos or 0, what, fix)
+
+
+def _next_day(day: str) -> str:
+    after = date.fromisoformat(day)
+    return (after + timedelta(days=after < date.max)).isoformat()
+
+
+def _whole(text: str) -> int:
+    if not -(2**63) <= int(text) < 2**63:
+        raise ValueError(text)
+    return int(text)
 
 
 def _boolean(text: str) -> bool:
@@ -172,21 +211,15 @@ def _boolean(text: str) -> bool:
 
 
 def _moment(text: str) -> object:
-    from datetime import UTC, datetime
-
-    from monitoring.query._time import moment
-
     return moment(text, now=datetime(2000, 1, 1, tzinfo=UTC))
 
 
 def _address(text: str) -> object:
-    from ipaddress import ip_address
-
     return ip_address(text)
 
 
 _KINDS: dict[str, tuple[Callable[[str], object], str, str]] = {
-    "long": (int, "whole number", "write digits only"),
+    "long": (_whole, "whole number", "write digits only"),
     "float": (float, "number", "write a number"),
     "boolean": (_boolean, "truth value", "write true or false"),
     "date": (_moment, "time", "write now-15m, 2026-03-01 or a quoted time"),

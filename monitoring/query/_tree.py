@@ -29,8 +29,12 @@ class Wildcard:
 
 @dataclass(frozen=True, slots=True)
 class Regex:
-    field: str
+    """`pattern` is in the syntax both stores read (`_regex`), folded for text."""
+
+    field: str  # "" for free text
     pattern: str
+    from_start: bool  # the value begins with it
+    to_end: bool
 
 
 @dataclass(frozen=True, slots=True)

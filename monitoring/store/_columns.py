@@ -54,7 +54,8 @@ def schema() -> pa.Schema:
         kind = _ARROW[field.kind]
         listed.append(pa.field(field.name, pa.list_(kind) if field.is_list else kind))
         if field.kind == "ip":
-            listed.append(pa.field(number_of(field.name), pa.binary(16)))
+            number = pa.binary(16)
+            listed.append(pa.field(number_of(field.name), pa.list_(number) if field.is_list else number))
     extra = [pa.field(ID, pa.binary(16)), pa.field(LENGTH, pa.int32()), pa.field(REST, pa.string())]
     return pa.schema([*listed, *extra])
 
@@ -78,6 +79,11 @@ def octets_of(address: str) -> bytes | None:
     except ValueError:
         return None
     return b"\0" * 10 + b"\xff\xff" + parsed.packed if isinstance(parsed, IPv4Address) else parsed.packed
+
+
+def holds(name: str, value: Value) -> bool:
+    """Whether a listed field takes a value as it is: of its type, and no number beyond 64 bits."""
+    return _types().get(name) is type(value) and _fits(value)
 
 
 def table_of(events: Sequence[Event]) -> pa.Table:
@@ -146,6 +152,10 @@ def _types() -> dict[str, type]:
     return {field.name: tuple if field.is_list else _PYTHON[field.kind] for field in ecs.columns()}
 
 
+def _octets(value: str | tuple[str, ...]) -> bytes | list[bytes | None] | None:
+    return octets_of(value) if isinstance(value, str) else [octets_of(one) for one in value]
+
+
 def _fits(value: Value) -> bool:
     """Whether a number is small enough and a list is one of words; everything else fits."""
     if type(value) is int:
@@ -167,7 +177,7 @@ def _table(events: Sequence[Event], cells: dict[str, list[Any]], rest: list[str 
             arrays.append(_strings(rest))
         elif name.endswith("#n"):
             addresses = cells.get(name[:-2])
-            octets = None if addresses is None else [octets_of(a) if a else None for a in addresses]
+            octets = None if addresses is None else [_octets(a) if a else None for a in addresses]
             arrays.append(pa.nulls(size, field.type) if octets is None else pa.array(octets, field.type))
         elif name not in cells:
             arrays.append(pa.nulls(size, field.type))

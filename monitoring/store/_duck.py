@@ -69,8 +69,8 @@ def source(database: duckdb.DuckDBPyConnection, folder: Path, segments: Sequence
 def _from_rest(field: pa.Field) -> str:
     """A column that a segment has not, out of its JSON column; an address as number cannot be had."""
     kind = _sql_type(field.type)
-    if kind == "BLOB":
-        return f"NULL::BLOB AS {quoted(field.name)}"
+    if kind.startswith("BLOB"):
+        return f"NULL::{kind} AS {quoted(field.name)}"
     path = literal('$."' + field.name.replace('"', '\\"') + '"')
     text = (
         f"json_extract({_columns.REST}, {path})"

@@ -6,6 +6,9 @@ negation therefore first turns "unknown" into false, so `NOT user.name:root` fin
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Callable
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any as Whatever
@@ -24,16 +27,26 @@ from monitoring.query import (
     Term,
     Text,
     Wildcard,
+    fold,
+    forms,
     moment,
 )
 from monitoring.store import _columns
-from monitoring.store._duck import quoted
+from monitoring.store._duck import literal, quoted
 
 Condition = tuple[str, list[Whatever]]
 ORIGINAL = '"event.original"'
 OWN = '"message"'  # filled only where the message is not the end of the original, so most is found in ORIGINAL
 MESSAGE = f'coalesce("message", right({ORIGINAL}, {_columns.LENGTH}))'
 _TYPES = {"long": "BIGINT", "float": "DOUBLE", "boolean": "BOOLEAN", "date": "TIMESTAMP"}
+_JSON_TYPES = {
+    "long": "'BIGINT', 'UBIGINT'",
+    "float": "'DOUBLE'",
+    "boolean": "'BOOLEAN'",
+    "date": "'VARCHAR'",
+    "keyword": "'VARCHAR'",
+    "text": "'VARCHAR'",
+}
 
 
 def condition(node: Node, *, now: datetime) -> Condition:
@@ -49,12 +62,12 @@ def condition(node: Node, *, now: datetime) -> Condition:
         case Any(nodes):
             return _joined(" OR ", nodes, now)
         case Text(words):
-            return f"(contains(lower({ORIGINAL}), ?) OR contains(lower({OWN}), ?))", [words.lower()] * 2
+            return _either(lambda text: _contains(text, words))
         case Wildcard("", parts):
-            pattern = f"%{_like(parts).strip('%')}%"
-            return f"({ORIGINAL} ILIKE ? ESCAPE '\\' OR {OWN} ILIKE ? ESCAPE '\\')", [pattern, pattern]
-        case Regex("", pattern):
-            return f"(regexp_matches({ORIGINAL}, ?) OR regexp_matches({OWN}, ?))", [pattern, pattern]
+            pattern = f"%{_like(tuple(map(fold, parts))).strip('%')}%"
+            return _either(lambda text: (f"{_folded(text)} LIKE ? ESCAPE '\\'", [pattern]))
+        case Regex("", pattern, from_start, to_end):
+            return _either(lambda text: _matches(_folded(text), pattern, from_start, to_end))
         case _:
             return _of_field(node, now)
 
@@ -68,9 +81,35 @@ def column(field: str) -> str:
         return f"CAST({_columns.ID} AS UUID)::VARCHAR"
     if listed.is_column:
         return quoted(field)
-    text = f"json_extract_string({_columns.REST}, {_path(field)})"
+    text = f"({_values(field)})[1]"
     cast = _TYPES.get(listed.kind)
     return f"TRY_CAST({text} AS {cast})" if cast else text
+
+
+def _either(test: Callable[[str], Condition]) -> Condition:
+    """A test on the original line or on a message that is not part of it."""
+    (one, values), (other, more) = test(ORIGINAL), test(OWN)
+    return f"({one} OR {other})", [*values, *more]
+
+
+def _folded(text: str) -> str:
+    """As `query.fold` does."""
+    return f"lower(nfc_normalize({text}))"
+
+
+def _contains(text: str, words: str) -> Condition:
+    """Composing every line takes most of the time, so it is done only where the plain letters are."""
+    folded = fold(words)
+    plain = max(re.split(r"[^\x00-\x7f]+", folded), key=len)
+    if not plain:
+        return f"contains({_folded(text)}, ?)", [folded]
+    return f"(contains(lower({text}), ?) AND contains({_folded(text)}, ?))", [plain, folded]
+
+
+def _matches(text: str, pattern: str, from_start: bool, to_end: bool) -> Condition:
+    if from_start and to_end:
+        return f"regexp_full_match({text}, ?, 's')", [pattern]
+    return f"regexp_matches({text}, ?, 's')", [f"{'^' * from_start}({pattern}){'$' * to_end}"]
 
 
 def _joined(word: str, nodes: tuple[Node, ...], now: datetime) -> Condition:
@@ -81,14 +120,18 @@ def _joined(word: str, nodes: tuple[Node, ...], now: datetime) -> Condition:
 def _of_field(node: Node, now: datetime) -> Condition:
     match node:
         case Exists(field):
-            return f"{column(field)} IS NOT NULL", []
+            return _exists(field), []
         case Term(field, value):
             return _equal(field, value, now)
+        case Wildcard(field, parts) if ecs.field_type(field).kind == "text":
+            return f"{_folded(column(field))} LIKE ? ESCAPE '\\'", [_like(tuple(map(fold, parts)))]
         case Wildcard(field, parts):
-            return _each(field, "{} LIKE ? ESCAPE '\\'", [_like(parts)])
-        case Regex(field, pattern):
-            whole = "regexp_matches" if ecs.field_type(field).kind == "text" else "regexp_full_match"
-            return _each(field, whole + "({}, ?)", [pattern])
+            likes = [_like(form) for form in _forms_of(parts)]
+            return _each(field, " OR ".join(["{} LIKE ? ESCAPE '\\'"] * len(likes)), likes)
+        case Regex(field, pattern, from_start, to_end) if ecs.field_type(field).kind == "text":
+            return _matches(_folded(column(field)), pattern, from_start, to_end)
+        case Regex(field, pattern, _, _):
+            return _each(field, *_matches("{}", pattern, True, True))
         case Network(field, network):
             return _in_network(field, network)
         case Between(field, low, high, has_low, has_high):
@@ -96,49 +139,89 @@ def _of_field(node: Node, now: datetime) -> Condition:
     raise TypeError(f"no SQL for {node!r}")
 
 
+def _exists(field: str) -> str:
+    listed = ecs.field_type(field)
+    if not listed.is_column and field != "event.id":
+        return f"len({_values(field)}) > 0"
+    if listed.kind == "ip":
+        number = quoted(_columns.number_of(field))
+        return (
+            f"len(list_filter({number}, lambda one: one IS NOT NULL)) > 0"
+            if listed.is_list
+            else f"{number} IS NOT NULL"
+        )
+    return f"len({column(field)}) > 0" if listed.is_list else f"{column(field)} IS NOT NULL"
+
+
 def _equal(field: str, value: str, now: datetime) -> Condition:
     kind = ecs.field_type(field).kind
     if field == "message":  # asked of the whole line first: cutting the message out of each is slow
-        first = f"(contains(lower({ORIGINAL}), ?) OR {OWN} IS NOT NULL)"
-        return f"({first} AND contains(lower({MESSAGE}), ?))", [value.lower()] * 2
+        sure, values = _contains(MESSAGE, value)
+        first, more = _contains(ORIGINAL, value)
+        return f"(({first} OR {OWN} IS NOT NULL) AND {sure})", [*more, *values]
     if kind == "text":
-        return f"contains(lower({column(field)}), ?)", [value.lower()]
+        return _contains(column(field), value)
     if field == "event.id":
         return f"{_columns.ID} = ?::BLOB", [_columns.id_octets(value)]
     if kind in _TYPES:
         return f"{column(field)} = ?", [_typed(field, value, now)]
-    return _each(field, "{} = ?", [value])
+    found = forms(value)
+    return _each(field, "{} = ?" if len(found) == 1 else f"{{}} IN ({', '.join('?' * len(found))})", list(found))
 
 
 def _each(field: str, test: str, values: list[Whatever]) -> Condition:
     """A test on a field's value, or on any of its values."""
     listed = ecs.field_type(field)
-    if listed.is_list and listed.is_column:
-        return f"len(list_filter({column(field)}, lambda one: {test.format('one')})) > 0", values
+    if listed.is_column and listed.is_list:
+        return f"len(list_filter({column(field)}, lambda one: {test.replace('{}', 'one')})) > 0", values
     if listed.is_column or field == "event.id":
-        return test.format(column(field)), values
-    several = f"json_extract_string({_columns.REST}, {_path(field, '[*]')})"  # an unlisted field may hold several
-    anyone = f"len(list_filter({several}, lambda one: {test.format('one')})) > 0"
-    return f"({test.format(column(field))} OR {anyone})", values * 2
+        return f"({test.replace('{}', column(field))})", values
+    return f"len(list_filter({_values(field)}, lambda one: {test.replace('{}', 'one')})) > 0", values
+
+
+def _values(field: str) -> str:
+    """The values of a field of `rest` as a list of text; empty or NULL without any, which is asked first."""
+    kept = f"json_extract({_columns.REST}, {_path(field)})"
+    kind = f"json_type({kept})"
+    listed = ecs.field_type(field)
+    several = f"json_extract_string({_columns.REST}, {_path(field, '[*]')})"
+    one = f"[json_extract_string({_columns.REST}, {_path(field)})]"
+    if field not in ecs.fields():
+        held = f"CASE {kind} WHEN 'ARRAY' THEN {several} WHEN 'NULL' THEN NULL ELSE {one} END"
+    elif listed.is_list:
+        held = f"CASE {kind} WHEN 'ARRAY' THEN {several} END"
+    else:
+        held = f"CASE WHEN {kind} IN ({_JSON_TYPES[listed.kind]}) THEN {one} END"
+    return f"CASE WHEN contains({_columns.REST}, {_name(field)}) AND {kept} IS NOT NULL THEN {held} END"
 
 
 def _in_network(field: str, network: IPv4Network | IPv6Network) -> Condition:
     low, high = (_columns.octets_of(str(network[at])) for at in (0, -1))
-    number = quoted(_columns.number_of(field))
     if low == high:
-        return f"{number} = ?::BLOB", [low]
-    return f"({number} >= ?::BLOB AND {number} <= ?::BLOB)", [low, high]
+        return _numbers(field, "{} = ?::BLOB", [low])
+    return _numbers(field, "({} >= ?::BLOB AND {} <= ?::BLOB)", [low, high])
+
+
+def _numbers(field: str, test: str, values: list[Whatever]) -> Condition:
+    """A test on an address, or on any of several, as octets."""
+    number = quoted(_columns.number_of(field))
+    if ecs.field_type(field).is_list:
+        return f"len(list_filter({number}, lambda one: {test.replace('{}', 'one')})) > 0", values
+    return test.replace("{}", number), values
 
 
 def _between(field: str, low: str | None, high: str | None, has_low: bool, has_high: bool, now: datetime) -> Condition:
-    of = quoted(_columns.number_of(field)) if ecs.field_type(field).kind == "ip" else column(field)
+    listed = ecs.field_type(field)
     parts: list[str] = []
     values: list[Whatever] = []
     for bound, sign in ((low, ">=" if has_low else ">"), (high, "<=" if has_high else "<")):
         if bound is not None:
-            parts.append(f"{of} {sign} ?")
+            parts.append(f"{{}} {sign} ?")
             values.append(_typed(field, bound, now))
-    return "(" + " AND ".join(parts) + ")", values
+    test = "(" + " AND ".join(parts) + ")"
+    if listed.kind == "ip":
+        return _numbers(field, test, values)
+    return _each(field, test, values) if listed.kind == "keyword" else (test.replace("{}", column(field)), values)
 
 
 def _typed(field: str, value: str, now: datetime) -> Whatever:
@@ -160,8 +243,18 @@ def _typed(field: str, value: str, now: datetime) -> Whatever:
 def _path(field: str, suffix: str = "") -> str:
     """The JSON path of a field of `rest`, as an SQL literal. The name is quoted for both languages."""
     name = field.replace("\\", "\\\\").replace('"', '\\"')
-    path = f'$."{name}"{suffix}'
-    return "'" + path.replace("'", "''") + "'"
+    return literal(f'$."{name}"{suffix}')
+
+
+def _name(field: str) -> str:
+    """A field's name as it stands in the JSON of `rest`, as an SQL literal."""
+    return literal(json.dumps(field, ensure_ascii=False))
+
+
+def _forms_of(parts: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """A wildcard with its literal pieces as written, composed and decomposed."""
+    several = [forms(part) for part in parts]
+    return list(dict.fromkeys(tuple(f[min(n, len(f) - 1)] for f in several) for n in range(max(map(len, several)))))
 
 
 def _like(parts: tuple[str, ...]) -> str:

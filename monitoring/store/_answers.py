@@ -1,0 +1,101 @@
+"""What any store answers: the one interface of readers, whichever store it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from monitoring.event import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """Events of one span of a histogram; `value` is "" without `by`, and for events without that field."""
+
+    start: datetime
+    value: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Events that have one value of a field."""
+
+    value: str
+    count: int
+    first: datetime  # least `@timestamp`
+    last: datetime  # greatest `@timestamp`
+    last_received: datetime  # greatest `event.ingested`
+
+
+class EventStore(Protocol):
+    """Reads a store. May be used by several threads; costs nothing until the first question.
+
+    Everywhere: `query` is a Lucene string ("" is everything), `start` is inclusive and `end`
+    exclusive on `@timestamp`; QueryError for a query that cannot be read, StoreError for a store.
+    """
+
+    def search(
+        self,
+        query: str = "",
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int | None = 100,
+        fields: Sequence[str] = (),
+    ) -> Iterator[Event]:
+        """Events, newest first (by `@timestamp`, then id). limit None: all of them, as `scan` does.
+
+        fields: only these (and those below them, "source" means all of source.*); none: all.
+        """
+
+    def scan(
+        self,
+        query: str = "",
+        start: datetime | None = None,
+        end: datetime | None = None,
+        fields: Sequence[str] = (),
+        *,
+        oldest_first: bool = False,
+    ) -> Iterator[Event]:
+        """Every event that fits, in order, in bounded memory however many there are."""
+
+    def count(self, query: str = "", start: datetime | None = None, end: datetime | None = None) -> int: ...
+
+    def histogram(
+        self,
+        query: str = "",
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        step: timedelta,
+        by: str = "",
+    ) -> list[Bucket]:
+        """How many events in each span of `step`, oldest first; empty spans are left out.
+
+        by: also by the value of this field. Spans begin at multiples of `step` since 1970 UTC.
+        """
+
+    def aggregate(
+        self,
+        field: str,
+        query: str = "",
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int = 100,
+    ) -> list[Group]:
+        """The values of a field with their count and times, most frequent first."""
+
+    def get(self, ids: Sequence[str]) -> list[Event]:
+        """Events by `event.id`, in the order asked; unknown ids are left out."""
+
+    def span(self) -> tuple[datetime, datetime] | None:
+        """About the least and greatest `@timestamp` there is; None for an empty store."""
+
+
+def only(event: Event, fields: Sequence[str]) -> Event:
+    """The asked fields of an event, and those below them; all without `fields`."""
+    if not fields:
+        return event
+    return Event({n: v for n, v in event.fields.items() if any(n == f or n.startswith(f"{f}.") for f in fields)})
