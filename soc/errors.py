@@ -6,8 +6,8 @@ SocError
 │   ├── UnknownAlert   no alert has this id
 │   └── Conflict       somebody acted on it since the caller looked
 ├── UserError          accounts
-├── PkiError           the internal CA
 └── ServeError         the console cannot start
+PkiError               (of `pki`) the internal CA
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from inventory.errors import OpsError
+from pki.errors import PkiError as PkiError
 
 
 class SocError(OpsError):
@@ -52,10 +53,6 @@ class Conflict(CaseError):
 
 class UserError(SocError):
     """An account cannot be made or changed as asked."""
-
-
-class PkiError(SocError):
-    """The internal CA or its certificate cannot be used."""
 
 
 class ServeError(SocError):
