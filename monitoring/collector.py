@@ -1,7 +1,7 @@
-"""`canh collect`: receivers ► spool here, and a worker process beside that empties the spool into the store.
+"""`canh collect`: receiving processes, each with a spool, and a worker process that empties the spools into the store.
 
-The receiving process stays small and does nothing but receive: a slow parser or a
-store that cannot write never costs a message.
+A receiving process stays small and does nothing but receive: a slow parser or a store that
+cannot write never costs a message. The first one also takes traps and polls. `processes` keeps them running.
 """
 
 from __future__ import annotations
@@ -13,28 +13,30 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvloop
 
 from inventory.model import Province
-from monitoring.errors import SpoolError
-from monitoring.receivers import Counters, Intake, Listen, SyslogTcp, SyslogUdp, UdpReceiver
+from monitoring.errors import SpoolError, SpoolLocked
+from monitoring.processes import Part, Worker, forked, keep
+from monitoring.receivers import Counters, Intake, Listen, Ports, SyslogTcp, SyslogUdp, UdpReceiver
+from monitoring.receivers.counters import Rates
 from monitoring.receivers.tcp import MOST_CONNECTIONS, OTHER_FILES, most_connections
 from monitoring.snmp.notification import Notifications
 from monitoring.snmp.poller import Poller, targets_of
 from monitoring.snmp.traps import TrapReceiver
 from monitoring.snmp.usm import Account, Engine, accounts_of, engine_of
-from monitoring.spool import Spool, write_failure
+from monitoring.spool import Spool, SpoolLimits, locked, write_failure
+from monitoring.usage import Level, Usage, UsagePolicy, message
 
 SPOOL = "collector"  # below <data>/spool/
+COUNTERS = "collect"  # below <data>/stats/
 EVERY = "0.0.0.0"  # noqa: S104  a collector listens on every address unless told otherwise
 SAVE_S = 1.0
 TIDY_S = 30.0
-WORKER_PAUSE_S = (1.0, 30.0)
-WORKER_STOPS_WITHIN_S = 15.0
+PREDECESSORS_END_WITHIN_S = 10.0
 
 log = logging.getLogger("canh.collect")
 
@@ -50,36 +52,49 @@ class CollectorSettings:
     message_octets: int = 64 * 1024  # longer messages are cut
     receive_buffer_octets: int = 32 * 1024 * 1024  # asked of the kernel for each UDP socket
     with_store: bool = True  # False: only receive (the spool is emptied elsewhere)
+    receivers: int = 1  # receiving processes; each has a spool of its own
+    spool_budget_octets: int = SpoolLimits().budget_octets  # of all receiving processes together
+    usage: UsagePolicy = field(default_factory=UsagePolicy)
 
 
 @dataclass(slots=True)
 class Collector:
-    """The receiving process; made, started, and stopped once."""
+    """A receiving process; made, started, and stopped once. Number 1 also takes traps and polls."""
 
     settings: CollectorSettings
     province: Province
     data_dir: Path
+    number: int = 1
+    ports_held: Ports = field(default_factory=Ports)
     _udp: list[UdpReceiver] = field(default_factory=list)
     _tcp: list[SyslogTcp] = field(default_factory=list)
     _polling: list[asyncio.Task[None]] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _rates: Rates = field(default_factory=lambda: Rates({}, 0.0))
 
-    async def run(self, stop: asyncio.Event, worker_command: Sequence[str]) -> None:
+    async def run(self, stop: asyncio.Event) -> None:
         """Receive until `stop`, then commit everything. Raises SpoolError, ReceiverError, SecretsError."""
-        accounts = accounts_of(self.data_dir)
-        spool = Spool(self.data_dir / "spool" / SPOOL)
+        accounts = accounts_of(self.data_dir) if self.number == 1 else ()
+        limits = SpoolLimits(budget_octets=self.settings.spool_budget_octets // self.settings.receivers)
+        spool = Spool(self.data_dir / "spool" / _name(SPOOL, self.number), limits)
         try:
-            counters = Counters(self.data_dir / "stats" / "collect.json")
-            intake = Intake(spool, counters)
+            counters = Counters(self.data_dir / "stats" / f"{_name(COUNTERS, self.number)}.json")
+            intake = self._intake(spool, counters)
             try:
                 self._bind(intake, accounts)
                 intake.start()
-                await self._start(spool, intake, accounts, worker_command)
+                await self._start(spool, intake, accounts)
                 await self._until(stop, intake)
             finally:
                 await self._stop(spool, intake)
         finally:
             spool.close()
+
+    def _intake(self, spool: Spool, counters: Counters) -> Intake:
+        try:
+            return Intake(spool, counters)
+        except OSError as error:
+            raise write_failure(error, spool.directory) from error
 
     @property
     def ports(self) -> dict[str, list[int]]:
@@ -98,14 +113,17 @@ class Collector:
         settings = self.settings
         limit, buffer = settings.message_octets, settings.receive_buffer_octets
         for listen in settings.syslog_udp:
-            self._udp.append(SyslogUdp(listen, intake, limit=limit, receive_buffer=buffer))
-        if settings.traps:
+            sock = self.ports_held.take("udp", listen, self.number)
+            self._udp.append(SyslogUdp(listen, intake, limit=limit, receive_buffer=buffer, sock=sock))
+        if settings.traps and self.number == 1:
             notifications = Notifications(accounts, self._engine())
             for listen in settings.traps:
-                self._udp.append(TrapReceiver(listen, intake, notifications, receive_buffer=buffer))
+                sock = self.ports_held.take("udp", listen, self.number)
+                self._udp.append(TrapReceiver(listen, intake, notifications, receive_buffer=buffer, sock=sock))
         most = most_connections() // max(1, len(settings.syslog_tcp))
         for listen in settings.syslog_tcp:
-            self._tcp.append(SyslogTcp(listen, intake, limit=limit, most=most))
+            sock = self.ports_held.take("tcp", listen, self.number)
+            self._tcp.append(SyslogTcp(listen, intake, limit=limit, most=most, sock=sock))
 
     def _engine(self) -> Engine:
         try:
@@ -113,9 +131,7 @@ class Collector:
         except OSError as error:
             raise write_failure(error, self.data_dir / "stats") from error
 
-    async def _start(
-        self, spool: Spool, intake: Intake, accounts: tuple[Account, ...], worker_command: Sequence[str]
-    ) -> None:
+    async def _start(self, spool: Spool, intake: Intake, accounts: tuple[Account, ...]) -> None:
         for udp in self._udp:
             udp.start()
         for tcp in self._tcp:
@@ -123,8 +139,6 @@ class Collector:
         for receiver in self._receivers:
             log.info("%s on %s port %d", receiver.receiver, receiver.listen.address, receiver.port)
         self._tasks.append(asyncio.create_task(self._keep_counts(spool, intake)))
-        if self.settings.with_store:
-            self._tasks.append(asyncio.create_task(_keep_worker(worker_command)))
         if self.settings.poll_period_s > 0 and (users := [a for a in accounts if a.user]):
             poller = Poller(targets_of(self.province), users[0], intake, period_s=self.settings.poll_period_s)
             log.info("polling %d devices every %.0f s", len(poller.targets), self.settings.poll_period_s)
@@ -143,7 +157,7 @@ class Collector:
             stopping.cancel()
 
     async def _stop(self, spool: Spool, intake: Intake) -> None:
-        """First the receivers, then what they brought is committed, last the worker drains."""
+        """First the receivers, then what they brought is committed."""
         for task in self._polling:
             task.cancel()
         for tcp in self._tcp:
@@ -159,17 +173,42 @@ class Collector:
             udp.close()
 
     async def _keep_counts(self, spool: Spool, intake: Intake) -> None:
-        """Save the counters every second, tidy the spool now and then."""
-        tidied = time.monotonic()
+        """Save the counters and look at the spool's use every second, tidy it now and then."""
+        tidied, usage = time.monotonic(), Usage(self.settings.usage)
+        self._rates = Rates(spool.counts()["received"], time.monotonic())
         while True:
             await asyncio.sleep(SAVE_S)
             self._save(spool, intake)
+            await self._look_at_use(spool, intake, usage)
             if time.monotonic() - tidied > TIDY_S and intake.trouble is None:
                 tidied = time.monotonic()
                 try:
                     await intake.in_spool_thread(spool.remove_consumed)
                 except SpoolError as error:
                     log.error("%s", error)
+
+    async def _look_at_use(self, spool: Spool, intake: Intake, usage: Usage) -> None:
+        """Say when the spool fills; stop reading from those who can wait before there is no room for the others."""
+        try:
+            share = spool.used_share()
+            if share >= usage.policy.alert_share and intake.trouble is None:
+                await intake.in_spool_thread(spool.remove_consumed)
+                share = spool.used_share()
+        except SpoolError as error:
+            log.error("%s", error)
+            return
+        level = usage.moved(share)
+        if level is None:
+            return
+        log.warning("the spool %s is filled to %.0f %%: %s", spool.directory.name, share * 100, level)
+        intake.nearly_full(level is Level.TCP_WAITS)
+        facts: dict[str, str | int | float] = {
+            "spool": spool.directory.name,
+            "level": str(level),
+            "used_percent": round(share * 100),
+            "budget_octets": spool.limits.budget_octets,
+        }
+        intake.put((message("spool-usage", facts),))
 
     def _save(self, spool: Spool, intake: Intake) -> None:
         counters = intake.counters
@@ -180,10 +219,15 @@ class Collector:
             "held_octets": intake.held_octets,
             "receive_buffer_octets": min((u.receive_buffer for u in self._udp), default=0),
             "torn_octets": spool.torn_octets,
+            "spool_octets": spool.held_octets,
+            "spool_budget_octets": spool.limits.budget_octets,
         }
+        counts = spool.counts()
+        self._rates.look(counts["received"], time.monotonic())
         try:
             counters.save(
-                spools={SPOOL: spool.counts()},
+                spools={spool.directory.name: counts},
+                rates=self._rates.rates,
                 gauges=gauges,
                 trouble=None if intake.trouble is None else str(intake.trouble),
             )
@@ -192,52 +236,87 @@ class Collector:
                 log.error("cannot write the counters: %s", error)
 
 
-async def _keep_worker(command: Sequence[str]) -> None:
-    """Run the store's worker, start it again when it dies; cancelled, let it drain and wait for it."""
-    pause_s = WORKER_PAUSE_S[0]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    while True:
-        started = time.monotonic()
-        worker = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE, env=environment)
-        try:
-            code = await worker.wait()
-        except asyncio.CancelledError:
-            await _end(worker)
-            raise
-        if time.monotonic() - started > WORKER_PAUSE_S[1]:
-            pause_s = WORKER_PAUSE_S[0]
-        log.error("the store's worker ended with %s; starting it again in %.0f s", code, pause_s)
-        await asyncio.sleep(pause_s)
-        pause_s = min(pause_s * 2, WORKER_PAUSE_S[1])
-
-
-async def _end(worker: asyncio.subprocess.Process) -> None:
-    """Its standard input ends, so it drains what is spooled, commits and goes."""
-    if worker.stdin is not None:
-        worker.stdin.close()
-    try:
-        await asyncio.wait_for(worker.wait(), WORKER_STOPS_WITHIN_S)
-    except TimeoutError:
-        log.error("the store's worker did not end in time: killed; it goes on where it was at the next start")
-        worker.kill()
-        await worker.wait()
-
-
-def collect(settings: CollectorSettings, province: Province, province_dir: Path, data_dir: Path) -> None:
-    """Run a collector until SIGTERM or SIGINT. Raises SpoolError, ReceiverError, SecretsError."""
-    logging.basicConfig(level=logging.INFO, format="canh collect: %(message)s", stream=sys.stderr)
-    command = (sys.executable, "-m", "monitoring.storing", str(province_dir), str(data_dir))
-
-    _allow_many_connections()
+def _receive(made: Collector) -> None:
+    """A receiving process, until SIGTERM."""
 
     async def until_told() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await Collector(settings, province, data_dir).run(stop, command)
+        await made.run(stop)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(until_told())
+
+
+def collect(settings: CollectorSettings, province: Province, province_dir: Path, data_dir: Path) -> int:
+    """Run a collector until SIGTERM or SIGINT; returns its exit code.
+
+    Raises SpoolError, ReceiverError, SecretsError.
+    """
+    logging.basicConfig(level=logging.INFO, format="canh collect: %(message)s", stream=sys.stderr)
+    _allow_many_connections()
+    lock = _only_one(data_dir)
+    accounts_of(data_dir)  # a wrong file is told before anything is received
+    for number in range(1, settings.receivers + 1):
+        Spool(data_dir / "spool" / _name(SPOOL, number)).close()
+    ports = Ports()
+    try:
+        _bind_shared(ports, settings)
+        worker = Worker((sys.executable, "-m", "monitoring.storing", str(province_dir), str(data_dir)))
+        receivers = [
+            _receiver(Collector(settings, province, data_dir, number, ports), worker)
+            for number in range(1, settings.receivers + 1)
+        ]
+        storing = Part("the store's worker", worker.start, ends_all=False) if settings.with_store else None
+
+        def let_go() -> None:
+            ports.close()
+            worker.let_go()
+
+        return keep(receivers, storing, let_go)
+    finally:
+        ports.close()
+        os.close(lock)
+
+
+def _receiver(made: Collector, worker: Worker) -> Part:
+    return Part(f"receiver {made.number}", lambda: forked(lambda: _receive(made), worker.let_go))
+
+
+def _only_one(data_dir: Path) -> int:
+    """Hold the data directory's spools for this tree of processes: children inherit the lock.
+
+    Those of a tree whose parent was killed need a moment to end. Raises SpoolLocked, SpoolUnwritable.
+    """
+    folder = data_dir / "spool"
+    until = time.monotonic() + PREDECESSORS_END_WITHIN_S
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return locked(folder)
+        except SpoolLocked:
+            if time.monotonic() > until:
+                raise
+        except OSError as error:
+            raise write_failure(error, folder) from error
+        time.sleep(0.05)
+
+
+def _bind_shared(ports: Ports, settings: CollectorSettings) -> None:
+    """What every receiving process receives on, and traps. Raises ReceiverError."""
+    buffer = settings.receive_buffer_octets
+    for listen in settings.syslog_udp:
+        ports.hold_udp(listen, processes=settings.receivers, receive_buffer=buffer)
+    for listen in settings.syslog_tcp:
+        ports.hold_tcp(listen, processes=settings.receivers)
+    for listen in settings.traps:
+        ports.hold_udp(listen, processes=1, receive_buffer=buffer)
+
+
+def _name(name: str, number: int) -> str:
+    """Of the spool, or the counters, of a receiving process: the first has the plain name."""
+    return name if number == 1 else f"{name}-{number}"
 
 
 def _allow_many_connections() -> None:

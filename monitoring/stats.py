@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from monitoring.durable import read_json
-from monitoring.spool import SpoolReader, Tally, spools
+from monitoring.spool import Arrivals, SpoolReader, Tally, spools
 from monitoring.storing import Progress
 
 Counts = Mapping[str, int]  # by source: "<receiver> <peer>"
 ByReason = Mapping[str, Counts]
+
+
+SOURCE_COUNTS = ("received", "stored", "dead", "dropped", "in_flight", "missing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,9 @@ class SourceBalance:
     dead: int
     dropped: int
     in_flight: int
+    octets: int = 0  # of the messages that were spooled
+    last_seen: datetime | None = None  # None: nothing of it was ever spooled
+    rate_per_s: float = 0.0  # over the last ten seconds or so that a receiver was running
 
     @property
     def missing(self) -> int:
@@ -69,11 +76,10 @@ class Balance:
 
     def document(self) -> dict[str, Any]:
         """For programs."""
-        names = ("received", "stored", "dead", "dropped", "in_flight", "missing")
         return {
             "balances": self.balances,
-            **{name: self.total(name) for name in names},
-            "sources": {s.source: {name: getattr(s, name) for name in names} for s in self.sources},
+            **{name: self.total(name) for name in SOURCE_COUNTS},
+            "sources": {s.source: _source_document(s) for s in self.sources},
             "reasons": {"dropped": self.dropped, "dead": self.dead, "refused": self.refused, "cut": self.cut},
             "polls": self.polls,
             "spool": {"damaged_octets": self.damaged_octets, "missing_octets": self.missing_octets},
@@ -81,12 +87,18 @@ class Balance:
         }
 
 
+def _source_document(source: SourceBalance) -> dict[str, Any]:
+    seen = None if source.last_seen is None else source.last_seen.isoformat()
+    counts = {name: getattr(source, name) for name in SOURCE_COUNTS}
+    return {**counts, "octets": source.octets, "last_seen": seen, "rate_per_s": source.rate_per_s}
+
+
 def balance_of(data_dir: Path) -> Balance:
     """The balance now; of a running collector as well as of a stopped or killed one. Raises SpoolError."""
     # In this order: what is read later is never behind what was read before.
     store = read_json(data_dir / "stats" / "store.json")
-    collect = read_json(data_dir / "stats" / "collect.json")
-    received, in_flight, stored = Tally(), Tally(), Tally()
+    collect = _collectors(data_dir)
+    received, in_flight, stored = Arrivals(), Tally(), Tally()
     dead: dict[str, Tally] = {}
     damaged = missing = 0
     for directory in spools(data_dir):
@@ -94,8 +106,8 @@ def balance_of(data_dir: Path) -> Balance:
         progress = Progress(_of(_of(store, "spools"), str(reader.id)))
         known = _best_counts(reader, collect, directory)
         end = reader.end
-        _add(received, _of(known, "received"))
-        _add(received, reader.count(int(known.get("position", 0)), end).counts)
+        _add_arrivals(received, Arrivals(*(_of(known, name) for name in ("received", "octets", "last_us"))))
+        _add_arrivals(received, reader.count(int(known.get("position", 0)), end))
         reader.damaged_octets = reader.missing_octets = 0
         _add(in_flight, reader.count(progress.position, end).counts)
         _add(stored, progress.stored.counts)
@@ -103,42 +115,87 @@ def balance_of(data_dir: Path) -> Balance:
             _add(dead.setdefault(reason, Tally()), tally.counts)
         damaged += progress.damaged_octets + reader.damaged_octets
         missing += progress.missing_octets + reader.missing_octets
-    dropped = _by_reason(collect, "dropped")
+    dropped, refused = _by_reason(collect, "dropped"), _by_reason(collect, "refused")
+    sums = Sums(
+        received=received,
+        stored=stored,
+        dead=_sum(t.counts for t in dead.values()),
+        dropped=_sum(dropped.values()),
+        in_flight=in_flight,
+        rates=_summed(_of(document, "rates") for document in collect),
+    )
     return Balance(
-        sources=_sources(received, stored, _sum(t.counts for t in dead.values()), _sum(dropped.values()), in_flight),
+        sources=_sources(sums),
         dropped=dropped,
         dead={reason: dict(t.counts) for reason, t in dead.items()},
-        cut=_of(collect, "cut"),
-        refused=_by_reason(collect, "refused"),
-        polls=_of(collect, "polls"),
+        cut=_sum(_of(document, "cut") for document in collect).counts,
+        refused=refused,
+        polls=_sum(_of(document, "polls") for document in collect).counts,
         damaged_octets=damaged,
         missing_octets=missing,
-        trouble=str(collect.get("trouble") or ""),
+        trouble="\n".join(str(document["trouble"]) for document in collect if document.get("trouble")),
     )
 
 
-def _best_counts(reader: SpoolReader, collect: Mapping[str, Any], directory: Path) -> Mapping[str, Any]:
+def _collectors(data_dir: Path) -> list[Mapping[str, Any]]:
+    """What each receiving process wrote last, the first one first."""
+    paths = sorted((data_dir / "stats").glob("collect*.json"), key=lambda p: (len(p.name), p.name))
+    return [read_json(path) for path in paths]
+
+
+def _best_counts(reader: SpoolReader, collect: Iterable[Mapping[str, Any]], directory: Path) -> Mapping[str, Any]:
     """The writer's counts that reach furthest: of its last save, or of its last segment."""
-    candidates = [_of(_of(collect, "spools"), directory.name), read_json(directory / "counts.json")]
+    candidates = [_of(_of(document, "spools"), directory.name) for document in collect]
+    candidates.append(read_json(directory / "counts.json"))
     own = [c for c in candidates if c.get("id") == str(reader.id)]
     return max(own, key=lambda c: int(c.get("position", 0)), default={})
 
 
-def _sources(
-    received: Tally, stored: Tally, dead: Tally, dropped: Tally, in_flight: Tally
-) -> tuple[SourceBalance, ...]:
-    names = sorted(set().union(*(t.counts for t in (received, stored, dead, dropped, in_flight))))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """By source, over all spools and processes. `received` without what was dropped."""
+
+    received: Arrivals
+    stored: Tally
+    dead: Tally
+    dropped: Tally
+    in_flight: Tally
+    rates: Mapping[str, float]
+
+
+def _sources(sums: Sums) -> tuple[SourceBalance, ...]:
+    tallies = (sums.received, sums.stored, sums.dead, sums.dropped, sums.in_flight)
     return tuple(
         SourceBalance(
             source=name,
-            received=received.counts.get(name, 0) + dropped.counts.get(name, 0),
-            stored=stored.counts.get(name, 0),
-            dead=dead.counts.get(name, 0),
-            dropped=dropped.counts.get(name, 0),
-            in_flight=in_flight.counts.get(name, 0),
+            received=sums.received.counts.get(name, 0) + sums.dropped.counts.get(name, 0),
+            stored=sums.stored.counts.get(name, 0),
+            dead=sums.dead.counts.get(name, 0),
+            dropped=sums.dropped.counts.get(name, 0),
+            in_flight=sums.in_flight.counts.get(name, 0),
+            octets=sums.received.octets.get(name, 0),
+            last_seen=_moment(sums.received.last_us.get(name)),
+            rate_per_s=round(sums.rates.get(name, 0.0), 2),
         )
-        for name in names
+        for name in sorted(set().union(*(t.counts for t in tallies)))
     )
+
+
+def _moment(us: int | None) -> datetime | None:
+    return None if us is None else datetime.fromtimestamp(us / 1e6, UTC)
+
+
+def _summed(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for part in parts:
+        for name, value in part.items():
+            total[name] = total.get(name, 0.0) + value
+    return total
+
+
+def _add_arrivals(total: Arrivals, part: Arrivals) -> None:
+    for source, n in part.counts.items():
+        total.came(source, n, part.octets.get(source, 0), part.last_us.get(source, 0))
 
 
 def _sum(parts: Iterable[Counts]) -> Tally:
@@ -158,5 +215,9 @@ def _of(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _by_reason(document: Mapping[str, Any], name: str) -> ByReason:
-    return {str(reason): dict(counts) for reason, counts in _of(document, name).items()}
+def _by_reason(documents: Iterable[Mapping[str, Any]], name: str) -> ByReason:
+    found: dict[str, Tally] = {}
+    for document in documents:
+        for reason, counts in _of(document, name).items():
+            _add(found.setdefault(str(reason), Tally()), counts)
+    return {reason: tally.counts for reason, tally in found.items()}

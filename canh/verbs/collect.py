@@ -6,6 +6,7 @@ import argparse
 
 from canh.context import Context
 from monitoring.receivers.sockets import Listen
+from monitoring.usage import UsagePolicy, default_receivers
 
 HELP = "receive syslog and SNMP, poll devices, spool and store (until SIGTERM)"
 
@@ -20,6 +21,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(name, action="append", metavar="ADDRESS:PORT", help=text)
     text = "seconds between two polls of a device; 0 for no polling (default 60)"
     parser.add_argument("--poll-period", type=float, default=60.0, metavar="S", help=text)
+    text = f"receiving processes, each with a spool (default {default_receivers()}, by the number of cores)"
+    parser.add_argument("--receivers", type=_positive, default=default_receivers(), metavar="N", help=text)
+    text = "MiB that the spools may hold together until they are read (default 8192)"
+    parser.add_argument("--spool-budget", type=_positive, default=8192, metavar="MIB", help=text)
+    text = "per cent of the budget at which an event says so, and at which senders over TCP wait; UDP is dropped at 100"
+    parser.add_argument(
+        "--spool-marks", type=_marks, default="70,90", metavar="ALERT,WAIT", help=f"{text} (default 70,90)"
+    )
     parser.add_argument("--no-store", action="store_true", help="only receive and spool")
 
 
@@ -33,12 +42,37 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
         traps=_listens(args.traps, default.traps),
         poll_period_s=args.poll_period,
         with_store=not args.no_store,
+        receivers=args.receivers,
+        spool_budget_octets=args.spool_budget * 1024 * 1024,
+        usage=_usage(args.spool_marks),
     )
-    collect(settings, ctx.province, ctx.province_dir, ctx.data_dir)
-    return 0
+    return collect(settings, ctx.province, ctx.province_dir, ctx.data_dir)
 
 
 def _listens(texts: list[str] | None, default: tuple[Listen, ...]) -> tuple[Listen, ...]:
     if texts is None:
         return default
     return tuple(Listen.parse(text) for text in texts if text != "off")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
+    return number
+
+
+def _marks(text: str) -> str:
+    """As written, checked: `canh run` hands it on."""
+    try:
+        alert, wait = (int(part) for part in text.split(","))
+    except ValueError:
+        alert = wait = 0
+    if not 0 < alert <= wait <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not two percentages in order, for example 70,90")
+    return text
+
+
+def _usage(marks: str) -> UsagePolicy:
+    alert, wait = (int(part) for part in marks.split(","))
+    return UsagePolicy(alert_share=alert / 100, tcp_waits_share=wait / 100)

@@ -8,12 +8,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from canh.context import Context
+from monitoring.stats import SOURCE_COUNTS as COLUMNS
 
 if TYPE_CHECKING:
     from monitoring.stats import Balance
 
 HELP = "received = stored + dead-lettered + dropped-and-counted, by source and reason (exit 1 when it does not balance)"
-COLUMNS = ("received", "stored", "dead", "dropped", "in_flight", "missing")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,9 +42,11 @@ def _show(balance: Balance) -> None:
         print("nothing received yet", file=sys.stderr)
     width = max((len(s.source) for s in balance.sources), default=0) + 2
     head = "".join(f"{name.replace('_', ' '):>12}" for name in COLUMNS)
-    print(f"{'source':<{width}}{head}")
+    print(f"{'source':<{width}}{head}{'octets':>14}{'msg/s':>9}  last seen (UTC)")
     for row in balance.sources:
-        print(f"{row.source:<{width}}" + "".join(f"{getattr(row, name):>12}" for name in COLUMNS))
+        seen = "-" if row.last_seen is None else f"{row.last_seen:%Y-%m-%d %H:%M:%S}"
+        numbers = "".join(f"{getattr(row, name):>12}" for name in COLUMNS)
+        print(f"{row.source:<{width}}{numbers}{row.octets:>14}{row.rate_per_s:>9.1f}  {seen}")
     print(f"{'total':<{width}}" + "".join(f"{balance.total(name):>12}" for name in COLUMNS))
     for title, reasons in (("dropped", balance.dropped), ("dead", balance.dead), ("refused", balance.refused)):
         for reason, counts in reasons.items():

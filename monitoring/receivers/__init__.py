@@ -6,8 +6,8 @@
 
 from monitoring.receivers.counters import Counters
 from monitoring.receivers.intake import Intake
-from monitoring.receivers.sockets import Listen
+from monitoring.receivers.sockets import Listen, Ports
 from monitoring.receivers.tcp import SyslogTcp
 from monitoring.receivers.udp import SyslogUdp, UdpReceiver
 
-__all__ = ["Counters", "Intake", "Listen", "SyslogTcp", "SyslogUdp", "UdpReceiver"]
+__all__ = ["Counters", "Intake", "Listen", "Ports", "SyslogTcp", "SyslogUdp", "UdpReceiver"]

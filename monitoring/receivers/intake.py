@@ -3,7 +3,8 @@
 Receivers put messages in; a few milliseconds later all that came together goes to the
 spool with one fsync, in a thread, while the event loop goes on receiving. When the spool
 cannot take it, what has a sender that waits (TCP, informs) is kept and the sender made to
-wait; what has none (UDP) is dropped and counted by source and reason.
+wait; what has none (UDP) is dropped and counted by source and reason. A spool that is nearly full
+makes the senders wait that can, so that what is left of it is for the others.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from monitoring.errors import SpoolError, SpoolFull
-from monitoring.receivers.counters import Counters
+from monitoring.receivers.counters import KILLED, Counters
+from monitoring.receivers.taken import Taken
 from monitoring.spool import Received, Spool
 
 LINGER_S = 0.002  # long enough for a batch, short against every limit we promise
@@ -34,6 +36,7 @@ class Intake:
     """Owned by the event loop's thread; only `Spool.append` runs in another, one at a time."""
 
     def __init__(self, spool: Spool, counters: Counters) -> None:
+        """Counts what an earlier process had taken and lost when it was killed. Raises OSError."""
         self.counters = counters
         self.trouble: SpoolError | None = None  # why the spool takes nothing now
         self.held_octets = 0
@@ -48,6 +51,9 @@ class Intake:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._is_nearly_full = False
+        self._taken = Taken(spool.directory)
+        self._count_killed()
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._commit_for_ever())
@@ -59,6 +65,7 @@ class Intake:
         if self._task is not None:
             await self._task
         self._thread.shutdown()
+        self._taken.close()
 
     @property
     def tasks(self) -> tuple[asyncio.Task[None], ...]:
@@ -68,7 +75,12 @@ class Intake:
     @property
     def is_full(self) -> bool:
         """Senders that can wait should be made to wait; `when_room` tells the end of it."""
-        return self.held_octets > STOP_READING_OCTETS
+        return self._is_nearly_full or self.held_octets > STOP_READING_OCTETS
+
+    def nearly_full(self, is_so: bool) -> None:
+        """Whether the spool has so little room left that senders which can wait have to."""
+        self._is_nearly_full = is_so
+        self._make_room()
 
     def when_room(self, call: Callable[[], None]) -> None:
         """Call once when messages may come again."""
@@ -76,12 +88,14 @@ class Intake:
 
     def put(self, messages: Sequence[Received]) -> None:
         """Messages of a sender that waits: kept until the spool has them."""
-        self._waiting += messages
-        self._put += len(messages)
-        self._hold(messages)
+        if messages:
+            self._taken.add(messages[0].receiver, len(messages))
+            self._wait(messages)
 
     def put_or_drop(self, messages: Sequence[Received]) -> None:
         """Messages whose sender does not wait: dropped and counted when there is no place for them."""
+        if messages:
+            self._taken.add(messages[0].receiver, len(messages))
         if self.trouble is not None and time.monotonic() < self._retry_at:
             self._drop(messages, _reason(self.trouble))
         elif self.held_octets > DROP_OCTETS:
@@ -92,15 +106,23 @@ class Intake:
 
     async def put_kept(self, message: Received) -> bool:
         """Put one message; True when it is fsynced and may be acknowledged, False when it is not kept."""
-        if self.trouble is not None or self.is_full:
-            return False
+        return not (self.trouble is not None or self.is_full) and await self.put_all_kept((message,))
+
+    async def put_all_kept(self, messages: Sequence[Received]) -> bool:
+        """Put messages of one receiver whose sender keeps them until we answer: True when all are fsynced.
+
+        While the spool takes nothing it waits; False when the collector stops before they are kept.
+        """
+        if not messages:
+            return True
         promise: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.put((message,))
+        self._wait(messages)  # not taken before they are acknowledged: until then their sender has them
         self._promises.append((self._put, promise))
         try:
             await promise
         except asyncio.CancelledError:
             return False
+        self._taken.add(messages[0].receiver, len(messages))
         return True
 
     async def in_spool_thread(self, call: Callable[[], None]) -> None:
@@ -152,13 +174,30 @@ class Intake:
         self.trouble = error
         self._retry_at = time.monotonic() + RETRY_S
 
+    def _count_killed(self) -> None:
+        """What was taken and is neither spooled nor dropped was lost when this process's predecessor was killed."""
+        accounted = self._spool.received.by_receiver()
+        for receiver, n in self.counters.dropped_after_taking().items():
+            accounted[receiver] = accounted.get(receiver, 0) + n
+        for receiver, n in self._taken.lost(accounted).items():
+            log.warning("%d messages of %s were lost when the process was killed", n, receiver)
+            self.counters.dropped(KILLED, f"{receiver} unknown", n)
+
+    def _wait(self, messages: Sequence[Received]) -> None:
+        self._waiting += messages
+        self._put += len(messages)
+        self._hold(messages)
+
     def _hold(self, messages: Sequence[Received]) -> None:
         self.held_octets += _weight(messages)
         self._wake.set()
 
     def _let_go(self, messages: Sequence[Received]) -> None:
         self.held_octets -= _weight(messages)
-        if self._room and self.held_octets < GO_ON_OCTETS:
+        self._make_room()
+
+    def _make_room(self) -> None:
+        if self._room and self.held_octets < GO_ON_OCTETS and not self._is_nearly_full:
             calls, self._room = self._room, []
             for call in calls:
                 call()

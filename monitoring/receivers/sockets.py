@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -44,16 +45,65 @@ class Listen:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
-def udp_socket(listen: Listen, receive_buffer: int) -> socket.socket:
-    """A bound, non-blocking UDP socket with as large a buffer as we may have. Raises ReceiverError."""
+class Ports:
+    """Sockets bound before the processes that receive on them exist: several on one port (SO_REUSEPORT).
+
+    The kernel spreads senders over the sockets of a port. A process that takes a dead one's place
+    takes its sockets too, with all that waits in them.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, Listen, int], socket.socket] = {}
+
+    def hold_udp(self, listen: Listen, *, processes: int, receive_buffer: int) -> None:
+        """Bind one socket a process. Raises ReceiverError."""
+
+        def made(where: Listen) -> socket.socket:
+            return udp_socket(where, receive_buffer, shared=processes > 1)
+
+        self._hold("udp", listen, processes, made)
+
+    def hold_tcp(self, listen: Listen, *, processes: int) -> None:
+        """Bind one socket a process. Raises ReceiverError."""
+        self._hold("tcp", listen, processes, lambda where: tcp_listener(where, shared=processes > 1))
+
+    def take(self, protocol: str, listen: Listen, number: int) -> socket.socket | None:
+        """What process `number` (from 1) receives on; None when nothing was bound for it here."""
+        held = self._held.get((protocol, listen, number))
+        return None if held is None else held.dup()
+
+    def close(self) -> None:
+        """Our own handles; a socket lives on while a process has it."""
+        for sock in self._held.values():
+            sock.close()
+        self._held.clear()
+
+    def _hold(self, protocol: str, listen: Listen, processes: int, made: Callable[[Listen], socket.socket]) -> None:
+        if processes > 1 and listen.port:
+            # Bound alone first: sockets that share a port do not notice another program of this user there.
+            (udp_socket(listen, 0) if protocol == "udp" else tcp_listener(listen)).close()
+        where = listen
+        for number in range(1, processes + 1):
+            sock = self._held[protocol, listen, number] = made(where)
+            where = Listen(address=listen.address, port=sock.getsockname()[1])
+
+
+def udp_socket(listen: Listen, receive_buffer: int, *, shared: bool = False) -> socket.socket:
+    """A bound, non-blocking UDP socket with as large a buffer as we may have. Raises ReceiverError.
+
+    shared: other sockets of ours receive on the same port.
+    """
     sock = socket.socket(_family(listen), socket.SOCK_DGRAM)
-    _enlarge(sock, receive_buffer)
+    _share(sock, shared)
+    if receive_buffer:
+        _enlarge(sock, receive_buffer)
     return _bound(sock, listen, "udp")
 
 
-def tcp_listener(listen: Listen) -> socket.socket:
+def tcp_listener(listen: Listen, *, shared: bool = False) -> socket.socket:
     """A bound TCP socket, not yet listening. Raises ReceiverError."""
     sock = socket.socket(_family(listen), socket.SOCK_STREAM)
+    _share(sock, shared)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a restart must not wait for old connections
     return _bound(sock, listen, "tcp")
 
@@ -66,6 +116,17 @@ def kernel_drops(sock: socket.socket) -> int:
     """
     octets = sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, _MEMINFO.size)
     return int(_MEMINFO.unpack(octets)[_SK_MEMINFO_DROPS]) if len(octets) == _MEMINFO.size else 0
+
+
+def cookie(sock: socket.socket) -> str:
+    """The kernel's name of a socket: no other has it until the machine starts anew."""
+    so_cookie = 57  # asm-generic/socket.h
+    return sock.getsockopt(socket.SOL_SOCKET, so_cookie, 8).hex()
+
+
+def _share(sock: socket.socket, shared: bool) -> None:
+    if shared:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 
 
 def _family(listen: Listen) -> int:

@@ -38,8 +38,18 @@ class SyslogTcp:
 
     receiver = "syslog-tcp"
 
-    def __init__(self, listen: Listen, intake: Intake, *, limit: int, most: int | None = None) -> None:
-        """Binds. limit: octets kept of a message; most: connections, what open files allow when None.
+    def __init__(
+        self,
+        listen: Listen,
+        intake: Intake,
+        *,
+        limit: int,
+        most: int | None = None,
+        sock: socket.socket | None = None,
+    ) -> None:
+        """Binds, unless `sock` is bound already.
+
+        limit: octets kept of a message; most: connections, what open files allow when None.
 
         Raises ReceiverError.
         """
@@ -49,7 +59,7 @@ class SyslogTcp:
         self.open: set[_Connection] = set()
         self.by_peer: Counter[str] = Counter()
         self._most = most_connections() if most is None else most
-        self._socket = tcp_listener(listen)
+        self._socket = tcp_listener(listen) if sock is None else sock
         self._opening: set[asyncio.Task[None]] = set()
         self._is_listening = self._is_accepting = False
         self._is_paused = False

@@ -10,7 +10,7 @@ from typing import Any
 
 from monitoring.receivers.counters import Counters
 from monitoring.receivers.intake import Intake
-from monitoring.receivers.sockets import Listen, kernel_drops, udp_socket
+from monitoring.receivers.sockets import Listen, cookie, kernel_drops, udp_socket
 from monitoring.spool import Received
 
 DRAIN = 512  # datagrams a wake-up; then the others on the loop have their turn
@@ -23,12 +23,13 @@ class UdpReceiver(ABC):
 
     receiver: str
 
-    def __init__(self, listen: Listen, intake: Intake, *, receive_buffer: int) -> None:
-        """Binds. Raises ReceiverError."""
+    def __init__(
+        self, listen: Listen, intake: Intake, *, receive_buffer: int, sock: socket.socket | None = None
+    ) -> None:
+        """Binds, unless `sock` is bound already. Raises ReceiverError."""
         self.listen = listen
         self.intake = intake
-        self.socket = udp_socket(listen, receive_buffer)
-        self._drops_seen = 0
+        self.socket = udp_socket(listen, receive_buffer) if sock is None else sock
 
     @abstractmethod
     def take(self, datagrams: list[tuple[bytes, Any]]) -> None:
@@ -61,11 +62,7 @@ class UdpReceiver(ABC):
 
     def count_kernel_drops(self, counters: Counters) -> None:
         """Bring the counters up to what the kernel dropped. Whose they were, nobody knows."""
-        drops = kernel_drops(self.socket)
-        new = (drops - self._drops_seen) % 2**32
-        self._drops_seen = drops
-        if new:
-            counters.dropped("kernel-buffer-full", f"{self.receiver} unknown", new)
+        counters.kernel_dropped(cookie(self.socket), kernel_drops(self.socket), f"{self.receiver} unknown")
 
     def _drain(self) -> int:
         """Everything that waits, up to DRAIN; returns how many it was."""
@@ -86,9 +83,11 @@ class SyslogUdp(UdpReceiver):
 
     receiver = "syslog-udp"
 
-    def __init__(self, listen: Listen, intake: Intake, *, limit: int, receive_buffer: int) -> None:
-        """Binds. limit: octets kept of a message. Raises ReceiverError."""
-        super().__init__(listen, intake, receive_buffer=receive_buffer)
+    def __init__(
+        self, listen: Listen, intake: Intake, *, limit: int, receive_buffer: int, sock: socket.socket | None = None
+    ) -> None:
+        """Binds, unless `sock` is bound already. limit: octets kept of a message. Raises ReceiverError."""
+        super().__init__(listen, intake, receive_buffer=receive_buffer, sock=sock)
         self._limit = limit
 
     def take(self, datagrams: list[tuple[bytes, Any]]) -> None:

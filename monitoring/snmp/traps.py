@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import time
 from typing import Any
 
@@ -23,9 +24,17 @@ class TrapReceiver(UdpReceiver):
 
     receiver = RECEIVER
 
-    def __init__(self, listen: Listen, intake: Intake, notifications: Notifications, *, receive_buffer: int) -> None:
-        """Binds. Raises ReceiverError."""
-        super().__init__(listen, intake, receive_buffer=receive_buffer)
+    def __init__(
+        self,
+        listen: Listen,
+        intake: Intake,
+        notifications: Notifications,
+        *,
+        receive_buffer: int,
+        sock: socket.socket | None = None,
+    ) -> None:
+        """Binds, unless `sock` is bound already. Raises ReceiverError."""
+        super().__init__(listen, intake, receive_buffer=receive_buffer, sock=sock)
         self._notifications = notifications
         self._answering: set[asyncio.Task[None]] = set()
 

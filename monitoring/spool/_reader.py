@@ -8,8 +8,8 @@ from pathlib import Path
 
 from monitoring.durable import read_json, replace_json
 from monitoring.spool._files import Segment, committed, segments, spool_id
-from monitoring.spool._record import LARGEST, Damage, SpoolRecord, decode, scan, seed_of
-from monitoring.spool._tally import Tally
+from monitoring.spool._record import LARGEST, Damage, SpoolRecord, decode, microseconds, scan, seed_of
+from monitoring.spool._tally import Arrivals
 
 CHUNK = 1024 * 1024
 
@@ -76,14 +76,14 @@ class SpoolReader:
                 return records, position
         return [], position
 
-    def count(self, position: int, until: int) -> Tally:
-        """How many records of each source begin in [position, until)."""
-        tally = Tally()
+    def count(self, position: int, until: int) -> Arrivals:
+        """How many records of each source begin in [position, until), their octets and when the last one came."""
+        tally = Arrivals()
         while position < until:
             records, moved = self.read(position, 5000)
             for record in records:
                 if record.position < until:
-                    tally.add(record.source)
+                    tally.came(record.source, 1, len(record.raw), microseconds(record.received))
             if moved == position:
                 break
             position = moved

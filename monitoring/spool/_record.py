@@ -83,6 +83,11 @@ class Slice(NamedTuple):
     end: int
 
 
+def microseconds(when: datetime) -> int:
+    """Since 1970 UTC."""
+    return (when - _EPOCH) // timedelta(microseconds=1)
+
+
 def seed_of(spool_id: UUID) -> int:
     """The start value of every check sum of this spool."""
     return zlib.crc32(spool_id.bytes)
@@ -138,12 +143,13 @@ def scan(buffer: bytes, seed: int, *, is_last: bool) -> Iterator[Slice | Damage]
         offset = size if found is None else found
 
 
-def source_at(buffer: bytes, where: Slice) -> str:
-    """Only the source of a record, for counting."""
+def arrival_at(buffer: bytes, where: Slice) -> tuple[str, int, int]:
+    """Of a record only what is counted: its source, octets of its message, microseconds when it was received."""
     start = where.start + HEAD.size
-    length = buffer[start + FIXED.size - 1]
+    received_us, _, _, length = FIXED.unpack_from(buffer, start)
     start += FIXED.size
-    return " ".join(_receiver_and_peer(buffer[start : start + length]))
+    source = " ".join(_receiver_and_peer(buffer[start : start + length]))
+    return source, where.end - start - length, received_us
 
 
 def _end_of(buffer: bytes, view: memoryview, offset: int, seed: int) -> int:

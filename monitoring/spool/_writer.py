@@ -23,8 +23,8 @@ from monitoring.spool._files import (
     segments,
     spool_id,
 )
-from monitoring.spool._record import Damage, Received, encode, scan, seed_of, source_at
-from monitoring.spool._tally import Tally
+from monitoring.spool._record import Damage, Received, arrival_at, encode, scan, seed_of
+from monitoring.spool._tally import Arrivals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,8 @@ class SpoolCounts(TypedDict):
     id: str  # of the spool
     position: int
     received: dict[str, int]  # by source, of everything before that position
+    octets: dict[str, int]  # by source, of their messages
+    last_us: dict[str, int]  # by source, when the last one was received, microseconds since 1970 UTC
 
 
 class Spool:
@@ -55,7 +57,7 @@ class Spool:
         self.limits = limits or SpoolLimits()
         self.torn_octets = 0
         self.damaged_octets = 0
-        self.received = Tally()
+        self.received = Arrivals()
         self._counting = Lock()
         self._segment = -1
         try:
@@ -76,7 +78,7 @@ class Spool:
         try:
             if self._broken or self.end - self._base >= self.limits.segment_octets:
                 self._rotate()
-            if self._held_octets() + len(data) > self.limits.budget_octets:
+            if self.held_octets + len(data) > self.limits.budget_octets:
                 self._remove_consumed()
                 self._check_budget(len(data))
             self._write(data)
@@ -90,7 +92,27 @@ class Spool:
     def counts(self) -> SpoolCounts:
         """How much was ever received, and up to which position; from any thread."""
         with self._counting:
-            return {"id": str(self.id), "position": self.end, "received": dict(self.received.counts)}
+            came = self.received
+            return {
+                "id": str(self.id),
+                "position": self.end,
+                "received": dict(came.counts),
+                "octets": dict(came.octets),
+                "last_us": dict(came.last_us),
+            }
+
+    def used_share(self) -> float:
+        """How much of what it may hold it holds, 0.0 to 1.0; what the file system has left may be less than the budget.
+
+        From any thread. Raises SpoolUnwritable.
+        """
+        held = self.held_octets
+        try:
+            disk = os.statvfs(self.directory)
+        except OSError as error:
+            raise write_failure(error, self.directory) from error
+        room = min(self.limits.budget_octets, held + disk.f_bavail * disk.f_frsize)
+        return min(1.0, held / room) if room > 0 else 1.0
 
     def remove_consumed(self) -> None:
         """Remove what every reader has done with; for a quiet moment now and then."""
@@ -112,7 +134,7 @@ class Spool:
 
     def _open(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(self.directory)
+        self._lock = locked(self.directory)
         try:
             self.id = _made_id(self.directory)
             self._seed = seed_of(self.id)
@@ -137,7 +159,7 @@ class Spool:
         """Read the last segment, count what the saved counts do not cover; returns the true end."""
         saved = read_json(self.directory / "counts.json")
         counted_to = int(saved.get("position", 0))
-        self.received = Tally(saved.get("received", {}))
+        self.received = Arrivals(saved.get("received"), saved.get("octets"), saved.get("last_us"))
         end = self._base
         followers = (*self._bases[1:], None)
         for base, follower in zip(self._bases, followers, strict=True):
@@ -154,7 +176,8 @@ class Spool:
                     damage = None
                 end = base + where.end
                 if base + where.start >= counted_to:
-                    self.received.add(source_at(buffer, where))
+                    source, octets, received_us = arrival_at(buffer, where)
+                    self.received.came(source, 1, octets, received_us)
             if damage is not None and base == self._base:
                 self.torn_octets += damage.end - damage.start
         return end
@@ -203,7 +226,9 @@ class Spool:
 
     # space
 
-    def _held_octets(self) -> int:
+    @property
+    def held_octets(self) -> int:
+        """What its segments hold."""
         return self.end - self._bases[0]
 
     def _consumed(self) -> tuple[int, str]:
@@ -218,14 +243,14 @@ class Spool:
         now = time.time()
         while len(self._bases) > 1 and self._bases[1] <= consumed:
             path = segment_path(self.directory, self._bases[0])
-            over = self._held_octets() > self.limits.budget_octets // 2
+            over = self.held_octets > self.limits.budget_octets // 2
             if path.exists() and not over and now - path.stat().st_mtime < self.limits.keep_consumed_s:
                 return
             path.unlink(missing_ok=True)
             del self._bases[0]
 
     def _check_budget(self, octets: int) -> None:
-        if self._held_octets() + octets <= self.limits.budget_octets:
+        if self.held_octets + octets <= self.limits.budget_octets:
             return
         _, slowest = self._consumed()
         blame = f"reader {slowest!r} is furthest behind" if slowest else "nobody reads it"
@@ -251,7 +276,7 @@ def write_failure(error: OSError, directory: Path) -> SpoolError:
     )
 
 
-def _locked(directory: Path) -> int:
+def locked(directory: Path) -> int:
     """The lock file, locked and holding our pid."""
     handle = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o640)
     try:

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -58,19 +59,28 @@ class Collecting:
         eventually(lambda: b"syslog-tcp on" in self.log.read_bytes()[already:])
 
     def kill(self) -> None:
+        """Every process that receives, at once, as when the machine's memory is full."""
         assert self.process is not None
-        self.process.kill()
+        receivers = self.children(storing=False)
+        for pid in (self.process.pid, *receivers):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
+        eventually(lambda: not any(Path(f"/proc/{pid}/fd").exists() for pid in receivers))
 
     def stop(self) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)
 
-    def worker(self) -> int | None:
+    def children(self, *, storing: bool) -> list[int]:
+        """The store's worker, or the receiving processes."""
         assert self.process is not None
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return int(children[0]) if children else None
+        found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [int(c) for c in found if (b"monitoring.storing" in Path(f"/proc/{c}/cmdline").read_bytes()) == storing]
+
+    def worker(self) -> int | None:
+        return next(iter(self.children(storing=True)), None)
 
     def stats(self) -> dict[str, Any]:
         done = subprocess.run(self.command("--json", "stats"), cwd=ROOT, capture_output=True, check=False)

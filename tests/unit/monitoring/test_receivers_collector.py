@@ -26,7 +26,7 @@ def collecting(data: Path, work: Callable[[Collector], None]) -> None:
 
     async def run() -> None:
         made, stop = Collector(SETTINGS, province(), data), asyncio.Event()
-        task = asyncio.create_task(made.run(stop, ()))
+        task = asyncio.create_task(made.run(stop))
         while len(made.ports) < 3 and not task.done():
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
@@ -71,7 +71,7 @@ def test_a_defect_ends_it_loudly_instead_of_receiving_into_nothing(
 
     async def run() -> None:
         made, stop = Collector(SETTINGS, province(), tmp_path), asyncio.Event()
-        task = asyncio.create_task(made.run(stop, ()))
+        task = asyncio.create_task(made.run(stop))
         while len(made.ports) < 3:
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
