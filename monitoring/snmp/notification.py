@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from monitoring.snmp import ber
@@ -62,8 +62,15 @@ class Notifications:
         self._clocks = Clocks()
         self._stats = dict.fromkeys(range(1, 7), 0)
 
-    def take(self, datagram: bytes, now: float) -> Taken:
-        """now: monotonic seconds. Never raises: what cannot be read is rejected as malformed."""
+    def take(self, datagram: bytes, now: float, peer: str = "") -> Taken:
+        """now: monotonic seconds; peer: the address it came from, kept beside what the message says of itself.
+
+        Never raises: what cannot be read is rejected as malformed.
+        """
+        taken = self._take(datagram, now)
+        return replace(taken, raw=_with_peer(taken.raw, peer)) if taken.raw and peer else taken
+
+    def _take(self, datagram: bytes, now: float) -> Taken:
         try:
             message = ber.expect(datagram, 0, len(datagram), ber.SEQUENCE)
             version = ber.expect(datagram, message.start, message.end, ber.INTEGER)
@@ -183,7 +190,10 @@ class _V3:
         if data.tag != ber.OCTETS or len(self._salt) != 8:
             raise BerError("not encrypted as said")
         hidden = octets[data.start : data.end]
-        return decrypt(account, self._engine_id, self._boots, self._time, self._salt, hidden)
+        try:
+            return decrypt(account, self._engine_id, self._boots, self._time, self._salt, hidden)
+        except ValueError as error:  # no whole blocks
+            raise BerError(str(error)) from error
 
     def _facts(self) -> dict[str, Any]:
         user = self._user.decode("utf-8", "backslashreplace")
@@ -265,6 +275,10 @@ def _pdu_of(scoped: bytes) -> Element:
 
 def _with_tag(octets: bytes, at: int, tag: int) -> bytes:
     return octets[:at] + bytes((tag,)) + octets[at + 1 :]
+
+
+def _with_peer(raw: bytes, peer: str) -> bytes:
+    return b'{"peer":' + json.dumps(peer).encode() + b"," + raw[1:]
 
 
 def _line(document: Mapping[str, Any]) -> bytes:

@@ -6,12 +6,13 @@ from typing import Any
 
 from monitoring.snmp import ber
 from monitoring.snmp.ber import BerError, Element
-from monitoring.snmp.names import object_of, trap_name
+from monitoring.snmp.catalogue import Object, object_of, trap_name
 
 TRAP_V1, INFORM, TRAP = 0xA4, 0xA6, 0xA7
 UP_TIME, TRAP_OID = "1.3.6.1.2.1.1.3.0", "1.3.6.1.6.3.1.1.4.1.0"
 STANDARD_TRAPS = "1.3.6.1.6.3.1.1.5"
-TRAP_ADDRESS = "1.3.6.1.6.3.18.1.3.0"
+TRAP_ADDRESS, TRAP_ENTERPRISE = "1.3.6.1.6.3.18.1.3.0", "1.3.6.1.6.3.1.1.4.3.0"
+MOST_VARBINDS = 1000  # a datagram holds more only when it is made to hurt
 TYPES = {
     ber.INTEGER: "Integer32",
     ber.OCTETS: "OctetString",
@@ -60,18 +61,22 @@ def _read_v1(octets: bytes, pdu: Element) -> dict[str, Any]:
     else:
         oid = f"{ber.oid(octets, enterprise)}.0.{ber.integer(octets, specific)}"
     address = _varbind(TRAP_ADDRESS, ber.IP_ADDRESS, octets[agent.start : agent.end])
+    kind = _varbind(TRAP_ENTERPRISE, ber.OID, octets[enterprise.start : enterprise.end])
     return {
         "kind": "trap",
         "oid": oid,
         "name": trap_name(oid),
         "uptime_ms": _unsigned(octets[ticks.start : ticks.end]) * 10,
-        "varbinds": [*varbinds, address],
+        "varbinds": [*varbinds, address, kind],
     }
 
 
 def _varbinds(octets: bytes, bindings: Element) -> list[dict[str, Any]]:
-    found, offset = [], bindings.start
+    found: list[dict[str, Any]] = []
+    offset = bindings.start
     while offset < bindings.end:
+        if len(found) == MOST_VARBINDS:
+            raise BerError(f"more than {MOST_VARBINDS} varbinds")
         binding = ber.expect(octets, offset, bindings.end, ber.SEQUENCE)
         name = ber.expect(octets, binding.start, binding.end, ber.OID)
         value = ber.element(octets, name.end, binding.end)
@@ -83,16 +88,23 @@ def _varbinds(octets: bytes, bindings: Element) -> list[dict[str, Any]]:
 def _varbind(oid: str, tag: int, content: bytes) -> dict[str, Any]:
     known = object_of(oid)
     kind, value = _value(tag, content, is_octets=known is not None and known[0].is_octets)
-    varbind: dict[str, Any] = {
-        "oid": oid,
-        "name": known[0].name if known else "",
-        "index": known[1] if known else "",
-        "type": kind,
-        "value": value,
-    }
-    if known and isinstance(value, int) and (label := known[0].labels.get(value)):
+    if known is None:
+        return {"oid": oid, "name": "", "index": "", "type": kind, "value": value}
+    if known[0].is_secret:
+        value = ""
+    varbind: dict[str, Any] = {"oid": oid, "name": known[0].name, "index": known[1], "type": kind, "value": value}
+    if label := _label(known[0], kind, value):
         varbind["label"] = label
     return varbind
+
+
+def _label(known: Object, kind: str, value: int | str | None) -> str:
+    """The word of an enumeration; one whose values are OIDs goes by their last arc (upsAlarmDescr)."""
+    if not known.labels or value is None:
+        return ""
+    if kind == "ObjectIdentifier":
+        value = int(str(value).rpartition(".")[2])
+    return known.labels.get(value, "") if isinstance(value, int) else ""
 
 
 def _value(tag: int, content: bytes, *, is_octets: bool) -> tuple[str, int | str | None]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from monitoring.snmp.names import object_of
+from monitoring.snmp.catalogue import object_of
 
 SYSTEM_GROUP = "1.3.6.1.2.1.1"
 SYSTEM = tuple(f"{SYSTEM_GROUP}.{n}.0" for n in (1, 2, 3, 4, 5, 6))

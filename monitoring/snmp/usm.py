@@ -9,38 +9,48 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.decrepit.ciphers.modes import CFB
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from monitoring.durable import read_json, replace_json
-from monitoring.errors import SecretsError
 
 NO_AUTH, AUTH, AUTH_PRIV = 0, 1, 3  # msgFlags, RFC 3412 section 6.4
 LEVELS = {NO_AUTH: "noAuthNoPriv", AUTH: "authNoPriv", AUTH_PRIV: "authPriv"}
 WINDOW_S = 150  # RFC 3414 section 2.2.3
 MOST_ENGINES = 50_000
 DIGESTS = {"md5": 12, "sha1": 12, "sha224": 16, "sha256": 24, "sha384": 32, "sha512": 48}  # octets kept of the HMAC
+PRIVACY = {  # octets of the key, and how a digest that is too short is made longer
+    "aes128": (16, ""),
+    "aes192": (24, "blumenthal"),  # draft-blumenthal-aes-usm-04: net-snmp
+    "aes256": (32, "blumenthal"),
+    "aes192c": (24, "reeder"),  # draft-reeder-snmpv3-usm-3desede-00: Cisco and those who follow it
+    "aes256c": (32, "reeder"),
+    "des": (16, ""),  # RFC 3414 section 8: broken, only for an account that says so
+}
 _KEY_MATERIAL = 1_048_576  # RFC 3414 appendix A.2
 _DOCUMENTATION_PEN = 32473  # RFC 5612; we have no enterprise number of our own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who may send us notifications and as whom we poll: a v3 user, or a v2c community (user "")."""
+    """Who may send us notifications and as whom we poll: a v3 user, or a community of v1 and v2c (user "")."""
 
     user: str = ""
-    auth_protocol: str = "sha256"
+    auth_protocol: str = "sha256"  # one of DIGESTS
     auth_password: str = field(default="", repr=False)
-    priv_password: str = field(default="", repr=False)  # AES-128; "" for authNoPriv
+    priv_protocol: str = "aes128"  # one of PRIVACY
+    priv_password: str = field(default="", repr=False)  # "" for authNoPriv
     community: str = field(default="", repr=False)
+    version: str = "2c"  # how a device is polled with the community: "1" or "2c"
 
     @property
     def level(self) -> int:
@@ -49,31 +59,10 @@ class Account:
 
 
 def accounts_of(data_dir: Path) -> tuple[Account, ...]:
-    """The accounts of `<data>/secrets.json`, its member "snmp": user, auth_password, priv_password, and
-    optionally auth_protocol and communities (a list). None when there is no such file. Raises SecretsError."""
-    path = data_dir / "secrets.json"
-    try:
-        snmp = json.loads(path.read_bytes()).get("snmp", {})
-        user = Account(
-            user=snmp["user"],
-            auth_protocol=snmp.get("auth_protocol", "sha256"),
-            auth_password=snmp["auth_password"],
-            priv_password=snmp.get("priv_password", ""),
-        )
-        communities = [Account(community=str(text)) for text in snmp.get("communities", [])]
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SecretsError(
-            f"the SNMP account cannot be read: {type(error).__name__}",
-            where=path,
-            fix='write {"snmp": {"user": ..., "auth_password": ..., "priv_password": ...}}, readable by the user canh',
-        ) from error
-    if user.auth_protocol not in DIGESTS:
-        raise SecretsError(
-            f"unknown auth_protocol {user.auth_protocol!r}", where=f"{path} /snmp", fix=f"one of {', '.join(DIGESTS)}"
-        )
-    return (user, *communities)
+    """`accounts.accounts_of`, those that may report to us. Raises SecretsError."""
+    from monitoring.snmp.accounts import accounts_of
+
+    return accounts_of(data_dir).known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,30 +122,56 @@ def is_authentic(account: Account, engine_id: bytes, message: bytes, at: int, di
 
 
 def decrypt(account: Account, engine_id: bytes, boots: int, time_s: int, salt: bytes, data: bytes) -> bytes:
-    """The scoped PDU; rubbish when the key is not the sender's."""
+    """The scoped PDU; rubbish when the key is not the sender's. Raises ValueError for a length that cannot be."""
     cipher = _cipher(account, engine_id, boots, time_s, salt).decryptor()
     return cipher.update(data) + cipher.finalize()
 
 
 def encrypt(account: Account, engine_id: bytes, boots: int, time_s: int, salt: bytes, data: bytes) -> bytes:
+    """The scoped PDU hidden; with DES padded to its block, which a reader ignores."""
+    if account.priv_protocol == "des":
+        data += bytes(-len(data) % 8)
     cipher = _cipher(account, engine_id, boots, time_s, salt).encryptor()
     return cipher.update(data) + cipher.finalize()
 
 
-def _cipher(account: Account, engine_id: bytes, boots: int, time_s: int, salt: bytes) -> Cipher[CFB]:
-    key = _auth_key(account.auth_protocol, account.priv_password, engine_id)[:16]
+def _cipher(account: Account, engine_id: bytes, boots: int, time_s: int, salt: bytes) -> Cipher[CFB] | Cipher[CBC]:
+    key = _priv_key(account.auth_protocol, account.priv_protocol, account.priv_password, engine_id)
+    if account.priv_protocol == "des":
+        initial = bytes(a ^ b for a, b in zip(key[8:], salt, strict=True))
+        return Cipher(TripleDES(key[:8] * 3), CBC(initial))  # three times the same key is single DES
     return Cipher(AES(key), CFB(boots.to_bytes(4, "big") + time_s.to_bytes(4, "big") + salt))
+
+
+@lru_cache(maxsize=16384)
+def _priv_key(auth_protocol: str, priv_protocol: str, password: str, engine_id: bytes) -> bytes:
+    size, how = PRIVACY[priv_protocol]
+    key = _auth_key(auth_protocol, password, engine_id)
+    last = key
+    while len(key) < size:
+        if how == "reeder":
+            last = _localised(auth_protocol, _stretched(auth_protocol, last), engine_id)
+            key += last
+        else:
+            key += hashlib.new(auth_protocol, key).digest()
+    return key[:size]
 
 
 @lru_cache(maxsize=16384)
 def _auth_key(protocol: str, password: str, engine_id: bytes) -> bytes:
     """A password localised to an engine (RFC 3414 section 2.6)."""
-    master = _master_key(protocol, password)
-    return hashlib.new(protocol, master + engine_id + master).digest()
+    return _localised(protocol, _master_key(protocol, password), engine_id)
 
 
 @lru_cache(maxsize=64)
 def _master_key(protocol: str, password: str) -> bytes:
-    octets = password.encode()
+    return _stretched(protocol, password.encode())
+
+
+def _localised(protocol: str, master: bytes, engine_id: bytes) -> bytes:
+    return hashlib.new(protocol, master + engine_id + master).digest()
+
+
+def _stretched(protocol: str, octets: bytes) -> bytes:
     repeated = octets * (_KEY_MATERIAL // len(octets) + 1)
     return hashlib.new(protocol, repeated[:_KEY_MATERIAL]).digest()

@@ -1,58 +1,22 @@
-"""SNMP notifications: the well-known ones by their meaning, every other by its name and values."""
+"""SNMP notifications: what each means stands in `monitoring/snmp/vendors`; an unknown one keeps name and values.
+
+A message that was refused (`kind` "rejected") is an `snmp-auth-failed` of who sent it.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from monitoring import ecs
 from monitoring.event import Value
-from monitoring.parsers import Line, ip_text, mapping_of, text_of
+from monitoring.parsers import Line, ip_text, mapping_of, number_of, text_of
+from monitoring.snmp.catalogue import CLEARED, meanings, object_named, trap_of
 
-_NETWORK = {"event.category": ("network",), "event.type": ("info", "change")}
-_HOST = {"event.category": ("host",), "event.type": ("start",)}
-_MEANINGS: dict[str, dict[str, Value]] = {
-    "1.3.6.1.6.3.1.1.5.1": {"event.action": "device-restarted", **_HOST},
-    "1.3.6.1.6.3.1.1.5.2": {"event.action": "device-restarted", **_HOST},
-    "1.3.6.1.6.3.1.1.5.3": {"event.action": "interface-down", **_NETWORK},
-    "1.3.6.1.6.3.1.1.5.4": {"event.action": "interface-up", **_NETWORK},
-    "1.3.6.1.6.3.1.1.5.5": {
-        "event.action": "snmp-auth-failed",
-        "event.category": ("authentication",),
-        "event.type": ("start",),
-        "event.outcome": "failure",
-    },
-    "1.3.6.1.6.3.1.1.5.6": {"event.action": "routing-neighbor-down", **_NETWORK},
-    "1.3.6.1.2.1.15.0.1": {"event.action": "routing-neighbor-up", **_NETWORK},
-    "1.3.6.1.2.1.15.0.2": {"event.action": "routing-neighbor-down", **_NETWORK},
-    "1.3.6.1.2.1.15.7.1": {"event.action": "routing-neighbor-up", **_NETWORK},
-    "1.3.6.1.2.1.15.7.2": {"event.action": "routing-neighbor-down", **_NETWORK},
-    "1.3.6.1.4.1.8072.4.0.1": {
-        "event.action": "service-started",
-        "service.name": "snmpd",
-        "event.category": ("process",),
-        "event.type": ("start",),
-    },
-    "1.3.6.1.4.1.8072.4.0.2": {
-        "event.action": "service-stopped",
-        "service.name": "snmpd",
-        "event.category": ("process",),
-        "event.type": ("end",),
-    },
-    "1.3.6.1.4.1.8072.4.0.3": {
-        "event.action": "service-started",
-        "service.name": "snmpd",
-        "event.category": ("process",),
-        "event.type": ("start",),
-    },
-}
-_REJECTED: dict[str, Value] = {
-    "event.action": "snmp-auth-failed",
-    "event.category": ("authentication",),
-    "event.type": ("start",),
-    "event.outcome": "failure",
-}
-_OSPF_NEIGHBOUR = "1.3.6.1.2.1.14.16.2.2"  # ospfNbrStateChange; the new state is in ospfNbrState
-_NAMES = ("ifName", "ifDescr")  # of an interface, the better one first
+_UNKNOWN: dict[str, Value] = {"event.category": ("network",), "event.type": ("info",)}
+_KNOWN: dict[str, Value] = {"event.category": ("host",), "event.type": ("info",)}
+_LONGEST_TEXT = 4096
 
 
 def parse(line: Line) -> dict[str, Value] | None:
@@ -65,11 +29,12 @@ def parse(line: Line) -> dict[str, Value] | None:
         return None
     fields = _common(trap)
     if trap.get("kind") == "rejected":
-        return fields | _REJECTED | {"event.reason": text_of(trap.get("reason")) or "unknown"}
-    values = _values(trap.get("varbinds", []))
-    fields |= _MEANINGS.get(text_of(trap.get("oid")), {"event.category": ("network",), "event.type": ("info",)})
-    _add_interface(fields, values)
-    _add_neighbour(fields, trap, values)
+        return fields | _rejected(trap)
+    varbinds = [v for v in trap.get("varbinds", []) if isinstance(v, dict)]
+    fields |= _meaning(text_of(trap.get("oid")), varbinds)
+    for field, value in _kept(varbinds):
+        fields.setdefault(field, value)
+    _add_path(fields, trap)
     return fields
 
 
@@ -84,13 +49,93 @@ def _common(trap: dict[str, Any]) -> dict[str, Value]:
         "event.code": name or oid,
         "canh.snmp.level": text_of(security.get("level")),
         "canh.snmp.engine_id": text_of(security.get("engine_id")),
-        "user.name": text_of(security.get("user")),
+        "canh.snmp.user": text_of(security.get("user")),
         "canh.snmp.varbinds": json.dumps(trap.get("varbinds", []), ensure_ascii=False, separators=(",", ":")),
     }
-    uptime = trap.get("uptime_ms")
-    if isinstance(uptime, int) and not isinstance(uptime, bool):
+    uptime = number_of(trap.get("uptime_ms"))
+    if isinstance(uptime, int):
         fields["canh.uptime_ms"] = uptime
     return {key: value for key, value in fields.items() if value != ""}
+
+
+def _rejected(trap: dict[str, Any]) -> dict[str, Value]:
+    """Who knocked with what: guessing shows as many of one source."""
+    reason = text_of(trap.get("reason")) or "unknown"
+    fields: dict[str, Value] = {**meanings()["snmp-auth-failed"], "event.reason": reason, "canh.snmp.reason": reason}
+    if user := text_of(mapping_of(trap.get("security")).get("user")):
+        fields["user.name"] = user
+    if address := ip_text(text_of(trap.get("peer"))):
+        fields["source.ip"] = address
+    return fields
+
+
+def _meaning(oid: str, varbinds: list[dict[str, Any]]) -> dict[str, Value]:
+    trap = trap_of(oid)
+    if trap is None:
+        return dict(_UNKNOWN)
+    words = {text_of(v.get("name")): text_of(v.get("label", v.get("value"))) for v in reversed(varbinds)}
+    action, is_cleared = trap.meaning(words)
+    if is_cleared:
+        return {**meanings()[CLEARED], **trap.fields, "canh.alarm": action}
+    said = meanings().get(action, {"event.action": action, **_KNOWN} if action else _KNOWN)
+    return {**said, **trap.fields}
+
+
+def _kept(varbinds: list[dict[str, Any]]) -> Iterable[tuple[str, Value]]:
+    """The fields the catalogue keeps of these values; where two give one field, the better name comes first."""
+    for varbind in sorted(varbinds, key=lambda v: v.get("name") != "ifName"):
+        known = object_named(text_of(varbind.get("name")))
+        if known is None:
+            continue
+        for field in known.keeps:
+            if (value := _value(field, varbind)) is not None:
+                yield field, value
+        for field in known.keeps_index:
+            address = ip_text(".".join(text_of(varbind.get("index")).split(".")[:4]))
+            if address is not None:
+                yield field, address
+
+
+def _value(field: str, varbind: Mapping[str, Any]) -> Value | None:
+    """As the field's type wants it; None when it does not fit or says nothing."""
+    value = varbind.get("label", varbind.get("value"))
+    if field.endswith(".mac"):
+        return _mac(text_of(value))
+    kind = ecs.field_type(field).kind
+    if kind == "ip" or field.endswith("_address"):
+        return _address(varbind)
+    if kind in ("long", "float"):
+        return number_of(value)
+    return text_of(value) or None
+
+
+def _mac(text: str) -> str | None:
+    """Hex octets as ECS wants an address."""
+    pairs = [text[i : i + 2] for i in range(0, len(text), 2)]
+    return "-".join(pairs).upper() if len(pairs) == 6 else None
+
+
+def _address(varbind: Mapping[str, Any]) -> str | None:
+    """An address as text, or as the 4 or 16 octets of an InetAddress."""
+    text = text_of(varbind.get("value"))
+    if varbind.get("type") == "Hex" and len(text) == 8:
+        text = ".".join(str(int(text[i : i + 2], 16)) for i in range(0, 8, 2)) if _is_hex(text) else ""
+    elif varbind.get("type") == "Hex" and len(text) == 32:
+        text = ":".join(text[i : i + 4] for i in range(0, 32, 4))
+    return ip_text(text)
+
+
+def _is_hex(text: str) -> bool:
+    return all(c in "0123456789abcdef" for c in text)
+
+
+def _add_path(fields: dict[str, Value], trap: dict[str, Any]) -> None:
+    """The device that speaks, where it is not who sent the datagram: NAT or a forwarding trap daemon."""
+    agent = text_of(fields.get("canh.snmp.agent_address"))
+    if agent in ("", "0.0.0.0"):  # noqa: S104  an agent that does not know its own address
+        fields.pop("canh.snmp.agent_address", None)
+    elif trap.get("peer"):
+        fields["canh.snmp.forwarded"] = agent != ip_text(text_of(trap["peer"]))
 
 
 def _sentence(trap: dict[str, Any]) -> str:
@@ -99,44 +144,10 @@ def _sentence(trap: dict[str, Any]) -> str:
     if trap.get("kind") == "rejected":
         return f"{name} rejected: {text_of(trap.get('reason'))}"
     words = [_varbind(varbind) for varbind in trap.get("varbinds", []) if isinstance(varbind, dict)]
-    return " ".join([name, *words])[:4096]
+    return " ".join([name, *words])[:_LONGEST_TEXT]
 
 
 def _varbind(varbind: dict[str, Any]) -> str:
     """name.index=value, as a person reads it."""
     name = ".".join(filter(None, (text_of(varbind.get("name")), text_of(varbind.get("index")))))
     return f"{name or text_of(varbind.get('oid'))}={text_of(varbind.get('label', varbind.get('value')))}"
-
-
-def _values(varbinds: list[Any]) -> dict[str, Any]:
-    """Values by object name; an enumeration by its word."""
-    return {
-        text_of(v.get("name")): v.get("label", v.get("value"))
-        for v in reversed(varbinds)
-        if isinstance(v, dict) and v.get("name")
-    }
-
-
-def _add_interface(fields: dict[str, Value], values: dict[str, Any]) -> None:
-    name = next((text_of(values[n]) for n in _NAMES if values.get(n)), "")
-    if name:
-        fields["observer.ingress.interface.name"] = name
-    for source, field in (
-        ("ifIndex", "observer.ingress.interface.id"),
-        ("ifAlias", "observer.ingress.interface.alias"),
-        ("ifAdminStatus", "canh.interface.admin_status"),
-        ("ifOperStatus", "canh.interface.oper_status"),
-    ):
-        if text_of(values.get(source)):
-            fields[field] = text_of(values[source])
-
-
-def _add_neighbour(fields: dict[str, Value], trap: dict[str, Any], values: dict[str, Any]) -> None:
-    if trap.get("oid") == _OSPF_NEIGHBOUR:
-        is_up = values.get("ospfNbrState") in ("full", 8)
-        fields |= {"event.action": "routing-neighbor-up" if is_up else "routing-neighbor-down", **_NETWORK}
-    address = ip_text(text_of(values.get("ospfNbrIpAddr")) or text_of(values.get("bgpPeerRemoteAddr")))
-    if address is not None:
-        fields["canh.nbr.ip"] = address
-    if values.get("ospfNbrRtrId"):
-        fields["canh.nbr.id"] = text_of(values["ospfNbrRtrId"])

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ from hypothesis import strategies as st
 from monitoring.errors import SecretsError, SpoolFull
 from monitoring.receivers import Counters, Intake, Listen
 from monitoring.snmp import ber
+from monitoring.snmp.accounts import Accounts, accounts_of
 from monitoring.snmp.notification import Notifications
 from monitoring.snmp.traps import TrapReceiver
-from monitoring.snmp.usm import Account, Clocks, Engine, accounts_of, engine_of
+from monitoring.snmp.usm import DIGESTS, PRIVACY, Account, Clocks, Engine, digest_of, encrypt, engine_of
 from monitoring.spool import Received, Spool, SpoolReader
 
 pytestmark = pytest.mark.skipif(shutil.which("snmptrap") is None, reason="needs net-snmp's snmptrap (package snmp)")
@@ -102,6 +104,35 @@ def test_other_digests_are_understood(protocol: str, name: str) -> None:
     assert told(captured(*arguments, "HERE", "1", *LINK_DOWN), notifications(user))["kind"] == "trap"
 
 
+@pytest.mark.parametrize(
+    ("auth", "priv", "name"),
+    [
+        ("sha1", "aes192", "AES-192"),
+        ("sha1", "aes256", "AES-256"),
+        ("md5", "aes256", "AES-256"),
+        ("sha1", "aes256c", "AES-256-C"),
+        ("sha256", "aes256", "AES-256"),
+        ("sha512", "aes192c", "AES-192-C"),
+        ("md5", "des", "DES"),
+        ("sha256", "des", "DES"),
+    ],
+)
+def test_other_ciphers_are_understood_where_an_account_declares_them(
+    tmp_path: Path, auth: str, priv: str, name: str
+) -> None:
+    words = {"sha1": "SHA", "sha256": "SHA-256", "sha512": "SHA-512", "md5": "MD5"}
+    arguments = [{"SHA-256": words[auth], "AES": name}.get(a, a) for a in v3()]
+    user = replace(USER, auth_protocol=auth, priv_protocol=priv)
+    datagram = captured(*arguments, "HERE", "1", *LINK_DOWN)
+    assert told(datagram, notifications(user))["name"] == "linkDown"
+    assert told(datagram, notifications(replace(user, priv_protocol="aes128")))["kind"] == "rejected"
+
+    def work(_: SlowSpool, here: str) -> None:
+        assert inform(here, *arguments[:-2])[0] == 0, "our answer is understood too"
+
+    receiving(tmp_path, work, user)
+
+
 def test_a_v1_trap_is_told_in_terms_of_v2() -> None:
     command = ["-v1", "-c", "vung-kin", "HERE", "1.3.6.1.4.1.318", "10.1.2.3"]
     enterprise = told(captured(*command, "6", "5", "99", "1.3.6.1.4.1.318.2.3.3.0", "s", "on battery"))
@@ -110,6 +141,14 @@ def test_a_v1_trap_is_told_in_terms_of_v2() -> None:
     assert (enterprise["varbinds"][1]["name"], enterprise["varbinds"][1]["value"]) == ("snmpTrapAddress", "10.1.2.3")
     generic = told(captured(*command, "2", "0", "99"))
     assert (generic["version"], generic["name"], generic["uptime_ms"]) == ("1", "linkDown", 990)
+    assert generic["varbinds"][-1]["value"] == "1.3.6.1.4.1.318", "the enterprise is kept (RFC 3584 section 3.1)"
+
+
+def test_where_it_came_from_stands_beside_what_it_says_of_itself() -> None:
+    datagram = captured("-v1", "-c", "vung-kin", "HERE", "1.3.6.1.4.1.318", "10.1.2.3", "2", "0", "99")
+    document = json.loads(notifications().take(datagram, 1.0, "198.51.100.7").raw)
+    assert (document["peer"], document["varbinds"][0]["value"]) == ("198.51.100.7", "10.1.2.3")
+    assert json.loads(notifications().take(b"rubbish", 1.0, "198.51.100.7").raw)["peer"] == "198.51.100.7"
 
 
 def test_every_type_of_value_is_told() -> None:
@@ -192,6 +231,78 @@ def test_no_mutation_of_a_trap_stops_the_receiver(data: st.DataObject) -> None:
     assert json.loads(taken.raw)["kind"] in ("trap", "inform", "rejected")
 
 
+def secured(
+    account: Account, data: bytes, *, engine: bytes = bytes.fromhex(SENDER), salt: bytes = b"12345678"
+) -> bytes:
+    """A v3 message of `account` around any octets, properly encrypted and authenticated."""
+    hidden = ber.tlv(ber.OCTETS, encrypt(account, engine, 1, 1, salt, data))
+    size = DIGESTS[account.auth_protocol]
+    security = ber.tlv(
+        ber.SEQUENCE,
+        ber.tlv(ber.OCTETS, engine)
+        + ber.integer_of(1) * 2
+        + ber.tlv(ber.OCTETS, account.user.encode())
+        + ber.tlv(ber.OCTETS, bytes(size))
+        + ber.tlv(ber.OCTETS, salt),
+    )
+    header = ber.integer_of(7) + ber.integer_of(65507) + ber.tlv(ber.OCTETS, b"\3") + ber.integer_of(3)
+    front = ber.integer_of(3) + ber.tlv(ber.SEQUENCE, header) + ber.tlv(ber.OCTETS, security)
+    message = ber.tlv(ber.SEQUENCE, front + hidden)
+    at = len(message) - len(hidden) - len(ber.tlv(ber.OCTETS, salt)) - size
+    return message[:at] + digest_of(account, engine, message) + message[at + size :]
+
+
+def scoped(pdu: bytes) -> bytes:
+    return ber.tlv(ber.SEQUENCE, ber.tlv(ber.OCTETS, b"") * 2 + pdu)
+
+
+PDU = TRAP_V2C[TRAP_V2C.index(b"\xa7") :]
+
+
+def test_what_is_behind_the_lock_is_read() -> None:
+    assert told(secured(USER, scoped(PDU)))["name"] == "authenticationFailure"
+
+
+@given(data=st.binary(max_size=80) | st.binary(max_size=60).map(scoped), protocol=st.sampled_from(sorted(PRIVACY)))
+@settings(max_examples=200, deadline=timedelta(seconds=1))
+def test_nothing_behind_the_lock_stops_the_receiver(data: bytes, protocol: str) -> None:
+    """Whoever has the keys can make the octets inside anything."""
+    account = replace(USER, priv_protocol=protocol)
+    taken = notifications(account).take(secured(account, data), 100.0)
+    assert json.loads(taken.raw)["kind"] in ("trap", "inform", "rejected")
+
+
+@given(data=st.data())
+@settings(max_examples=200, deadline=timedelta(seconds=1))
+def test_no_mutation_behind_the_lock_stops_the_receiver(data: st.DataObject) -> None:
+    octets = bytearray(scoped(PDU))
+    for _ in range(data.draw(st.integers(1, 4))):
+        octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
+    taken = notifications().take(secured(USER, bytes(octets)), 100.0)
+    assert json.loads(taken.raw)["kind"] in ("trap", "inform", "rejected")
+
+
+@given(octets=st.binary(max_size=120), salt=st.binary(max_size=12), engine=st.binary(max_size=40))
+@settings(max_examples=150, deadline=timedelta(seconds=1))
+def test_no_security_parameters_stop_the_receiver(octets: bytes, salt: bytes, engine: bytes) -> None:
+    whole = secured(USER, scoped(PDU))
+    for altered in (whole.replace(b"12345678", salt), whole.replace(bytes.fromhex(SENDER), engine), whole + octets):
+        notifications().take(altered, 100.0)
+
+
+def test_the_worst_a_datagram_can_hold_takes_bounded_time() -> None:
+    """65,507 octets of the smallest varbinds, of one endless OID, and of nesting."""
+    binding = ber.tlv(ber.SEQUENCE, ber.tlv(ber.OID, b"\x2b") + ber.tlv(5, b""))
+    long = ber.tlv(ber.SEQUENCE, ber.tlv(ber.OID, b"\xff" * 64_000 + b"\1") + ber.tlv(5, b""))
+    nested = b"\x30\x84\0\0\xff\x00" * 10_000
+    for bindings in (binding * 9_000, long, nested):
+        body = ber.integer_of(1) * 3 + ber.tlv(ber.SEQUENCE, bindings)
+        whole = ber.integer_of(1) + ber.tlv(ber.OCTETS, b"vung-kin") + ber.tlv(0xA7, body)
+        started = time.perf_counter()
+        notifications().take(ber.tlv(ber.SEQUENCE, whole), 100.0)
+        assert time.perf_counter() - started < 0.2
+
+
 def discovery(message_id: bytes) -> bytes:
     """An empty SNMPv3 request, reportable, whose message id has these octets."""
     security = ber.tlv(ber.OCTETS, b"") + ber.integer_of(0) * 2 + ber.tlv(ber.OCTETS, b"") * 3
@@ -268,13 +379,13 @@ class SlowSpool(Spool):
         return end
 
 
-def receiving(tmp_path: Path, work: Callable[[SlowSpool, str], Any]) -> None:
+def receiving(tmp_path: Path, work: Callable[[SlowSpool, str], Any], *accounts: Account) -> None:
     """Run `work(spool, "127.0.0.1:port")` beside a receiver."""
 
     async def run() -> None:
         spool = SlowSpool(tmp_path / "spool/test")
         intake = Intake(spool, Counters(tmp_path / "collect.json"))
-        heard = Notifications((USER, COMMUNITY), engine_of(tmp_path, time.monotonic()))
+        heard = Notifications(accounts or (USER, COMMUNITY), engine_of(tmp_path, time.monotonic()))
         receiver = TrapReceiver(Listen(address="127.0.0.1", port=0), intake, heard, receive_buffer=1 << 20)
         intake.start()
         receiver.start()
@@ -336,15 +447,39 @@ def test_our_engine_keeps_its_id_and_boots_one_more_time(tmp_path: Path) -> None
 
 
 def test_accounts_come_from_the_secrets_and_never_show_them(tmp_path: Path) -> None:
-    assert accounts_of(tmp_path) == ()
-    secrets = {"user": "canh", "auth_password": "authentic-9", "priv_password": "secretive-9", "communities": ["kin"]}
+    assert accounts_of(tmp_path) == Accounts()
+    old = {"user": "old", "auth_password": "authentic-7", "auth_protocol": "md5", "priv_protocol": "des"}
+    user = {"user": "canh", "auth_password": "authentic-9", "priv_password": "secretive-9", "communities": ["kin"]}
+    secrets: dict[str, Any] = user | {
+        "users": [old],
+        "devices": {"ups1": {"community": "kin-ups", "version": "1"}, "sw1": {"user": "old"}},
+    }
     (tmp_path / "secrets.json").write_text(json.dumps({"snmp": secrets}))
     accounts = accounts_of(tmp_path)
-    assert accounts == (USER, Account(community="kin"))
-    assert not any(secret in repr(accounts) for secret in ("authentic-9", "secretive-9", "'kin'"))
-    (tmp_path / "secrets.json").write_text('{"snmp": {"user": "canh"}}')
-    with pytest.raises(SecretsError, match="cannot be read"):
+    other = Account(user="old", auth_password="authentic-7", auth_protocol="md5", priv_protocol="des")
+    assert accounts.known == (USER, other, Account(community="kin"))
+    assert accounts.polling("dc-r1") == USER
+    assert accounts.polling("sw1") == other
+    assert accounts.polling("ups1") == Account(community="kin-ups", version="1")
+    assert not any(secret in repr(accounts) for secret in ("authentic", "secretive", "'kin"))
+
+
+@pytest.mark.parametrize(
+    ("secrets", "fault"),
+    [
+        ({"user": "canh"}, "cannot be read: Field required"),
+        ({"user": "canh", "auth_password": "secret"}, "at least 8"),
+        ({"user": "canh", "auth_password": "authentic-9", "auth_protocol": "sha3"}, "auth_protocol 'sha3'"),
+        ({"user": "canh", "auth_password": "authentic-9", "priv_protocol": "3des"}, "priv_protocol '3des'"),
+        ({"user": "canh", "auth_password": "authentic-9", "devices": {"x": {"user": "me"}}}, "nobody known"),
+    ],
+)
+def test_wrong_secrets_are_told_without_showing_them(tmp_path: Path, secrets: dict[str, Any], fault: str) -> None:
+    (tmp_path / "secrets.json").write_text(json.dumps({"snmp": secrets}))
+    with pytest.raises(SecretsError, match=fault) as error:
         accounts_of(tmp_path)
+    assert "authentic-9" not in str(error.value)
+    assert "'secret'" not in str(error.value)
 
 
 @given(dotted=st.lists(st.integers(0, 2**32 - 1), max_size=20))
