@@ -7,21 +7,17 @@ change journal. A pipeline holds plain values only: it can be pickled and surviv
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
-
-import orjson
 
 from inventory.model import Province
 from monitoring.changes import Changes
 from monitoring.enrich import Sources, peer_text
 from monitoring.event import Event, Value
-from monitoring.parsers import Found, Index, Line, load
+from monitoring.parsers import Found, Index, Line, document_in, load
 from monitoring.sessions import STEP, ConfigSessions
 from monitoring.spool import SpoolRecord
 from monitoring.syslog import Header, header_of
@@ -37,7 +33,7 @@ class Pipeline:
     """Parses and enriches. Made once, used for every record."""
 
     def __init__(self, province: Province, data_dir: Path, *, relays: Iterable[str] = ()) -> None:
-        """relays: addresses of syslog relays, whose word on the host name counts."""
+        """relays: addresses of syslog relays beside the inventory's, whose word on the host name counts."""
         self._sources = Sources(province, frozenset(relays))
         self._changes = Changes(Path(data_dir) / "changes")
         self._sessions = ConfigSessions()
@@ -89,7 +85,8 @@ class Pipeline:
             text = text.replace("\0", " ")
         header, found = self._whole(text, received, receiver, hint)
         fields = header.fields
-        device = "" if peer is None else self._sources.device_of(peer, str(fields.get("log.syslog.hostname", "")))
+        claimed = str(fields.get("log.syslog.hostname", ""))
+        device = "" if peer is None else self._sources.device_of(peer, claimed)
         fields["event.original"] = original
         fields["message"] = header.message
         fields["event.ingested"] = _text(received)
@@ -104,7 +101,7 @@ class Pipeline:
         when = _set_time(fields, header, stated, received, is_live=peer is not None)
         if peer is not None:
             fields["canh.receiver"] = receiver
-            fields.update(self._sources.facts_of(peer, device))
+            fields.update(self._sources.facts_of(peer, device, claimed))
             if device:
                 fields.update(self._changes.facts_of(device, when, received))
         if STEP in fields:
@@ -153,7 +150,7 @@ class Pipeline:
                 header.app_name,
                 received,
                 self._sources.platform_of(device),
-                _document(header.message if text[:1] in "{@" else ""),
+                document_in(header.message),
                 str(fields.get("log.syslog.msgid", "")),
                 str(fields.get("log.syslog.structured_data", "")),
             )
@@ -178,21 +175,6 @@ class Pipeline:
         if reading is not None and "event.timezone" in fields:
             return reading._replace(zone_from="line")
         return reading
-
-
-def _document(text: str) -> dict[str, Any] | None:
-    """The JSON object that a message is; None when it is none (a text, an array, one that was cut)."""
-    text = text.removeprefix("@cee:").strip()
-    if text[:1] != "{":
-        return None
-    try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        try:
-            document = json.loads(text, strict=False)
-        except (ValueError, RecursionError):
-            return None
-    return document if isinstance(document, dict) else None
 
 
 def _set_time(

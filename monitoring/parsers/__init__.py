@@ -7,11 +7,12 @@ all; beside them `tests/<case>.log` and `tests/<case>.json`. A parser returns wh
 when the message is not its own; who sent it is not its business.
 """
 
+from monitoring.parsers._document import document_in
 from monitoring.parsers._fields import outcome_of, put, transport_of
 from monitoring.parsers._formats import Pairs, cef_of, csv_of, flat_of, leef_of, pairs_of, structured_pairs
 from monitoring.parsers._index import Found, Index, load
 from monitoring.parsers._line import Line, Parsed
-from monitoring.parsers._structured import add_common
+from monitoring.parsers._structured import add_common, any_pairs
 from monitoring.parsers._values import ip_text, mac_text, mapping_of, number_of, text_of
 
 __all__ = [
@@ -21,8 +22,10 @@ __all__ = [
     "Pairs",
     "Parsed",
     "add_common",
+    "any_pairs",
     "cef_of",
     "csv_of",
+    "document_in",
     "flat_of",
     "ip_text",
     "leef_of",

@@ -7,6 +7,7 @@ one pass over the text finds every literal that any parser waits for.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -44,7 +45,7 @@ class Parser:
     contains: tuple[tuple[str, ...], ...] = ()  # sets of literals; one of the sets must be there whole
     begins: tuple[re.Pattern[str], ...] = ()
     json_keys: tuple[frozenset[str], ...] = ()
-    is_last: bool = False  # a generic one, asked when no other answers
+    last: int = 0  # a generic one, asked when no other answers, the lowest number first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class Index:
     by_app_name: Mapping[str, tuple[Parser, ...]]
     by_platform: Mapping[str, tuple[Parser, ...]]
     by_hint: Mapping[str, tuple[Parser, ...]]
-    of_json: tuple[tuple[frozenset[str], Parser], ...]  # most keys first
+    of_json: Mapping[str, tuple[tuple[frozenset[str], Parser], ...]]  # below one of its keys, most keys first
     of_text: tuple[tuple[frozenset[int], Parser], ...]  # longest literals first
     of_beginning: tuple[tuple[re.Pattern[str], Parser], ...]
     last: tuple[Parser, ...]
@@ -102,14 +103,20 @@ class Index:
         if line.platform in self.by_platform:
             yield from self.by_platform[line.platform]
         if line.document is not None:
-            present = line.document.keys()
-            yield from (parser for keys, parser in self.of_json if keys <= present)
+            yield from self._of_keys(line.document)
         found = self.markers.find(line.text)
         if found:
             there = frozenset(found)
             yield from (parser for literals, parser in self.of_text if literals <= there)
         yield from (parser for pattern, parser in self.of_beginning if pattern.match(line.text))
         yield from self.last
+
+    def _of_keys(self, document: Mapping[str, Any]) -> list[Parser]:
+        present = document.keys()
+        found = [
+            (len(keys), parser) for key in present for keys, parser in self.of_json.get(key, ()) if keys <= present
+        ]
+        return [parser for _, parser in sorted(found, key=lambda item: (-item[0], item[1].name))]
 
 
 Found = tuple[Parser, Parsed]
@@ -121,23 +128,22 @@ def load(folder: Path = HERE) -> Index:
     parsers = {
         p.name: p for p in sorted((_parser(file) for file in folder.glob("*/parser.yaml")), key=lambda p: p.name)
     }
-    asked = [parser for parser in parsers.values() if not parser.is_last]
+    asked = [parser for parser in parsers.values() if not parser.last]
     literals = sorted({literal for parser in asked for group in parser.contains for literal in group})
     number = {literal: at for at, literal in enumerate(literals)}
     groups = [(group, parser) for parser in asked for group in parser.contains]
     groups.sort(key=lambda item: -sum(map(len, item[0])))
     keys = [(group, parser) for parser in asked for group in parser.json_keys]
-    keys.sort(key=lambda item: -len(item[0]))
     return Index(
         parsers=parsers,
         by_receiver=_by(asked, lambda p: p.receivers),
         by_app_name=_by(asked, lambda p: p.app_names),
         by_platform=_by(asked, lambda p: p.platforms),
         by_hint=_by(parsers.values(), lambda p: map(_plain, (p.name, *p.hints))),
-        of_json=tuple(keys),
+        of_json=_by_rarest(keys),
         of_text=tuple((frozenset(number[literal] for literal in group), parser) for group, parser in groups),
         of_beginning=tuple((pattern, parser) for parser in asked for pattern in parser.begins),
-        last=tuple(parser for parser in parsers.values() if parser.is_last),
+        last=tuple(sorted((p for p in parsers.values() if p.last), key=lambda p: p.last)),
         markers=Markers(literals),
     )
 
@@ -150,11 +156,23 @@ def _by(parsers: Iterable[Parser], keys_of: Callable[[Parser], Iterable[str]]) -
     return found
 
 
+def _by_rarest(
+    entries: Sequence[tuple[frozenset[str], Parser]],
+) -> dict[str, tuple[tuple[frozenset[str], Parser], ...]]:
+    """Each set of keys below the one that fewest sets hold: a document asks only for those it may have."""
+    count = Counter(key for keys, _ in entries for key in keys)
+    found: dict[str, tuple[tuple[frozenset[str], Parser], ...]] = {}
+    for keys, parser in entries:
+        key = min(keys, key=lambda one: (count[one], one))
+        found[key] = (*found.get(key, ()), (keys, parser))
+    return found
+
+
 def _plain(hint: str) -> str:
     return re.sub(r"[^a-z0-9]", "", hint.lower())
 
 
-_KEYS = frozenset({"match", "set", "before", "rules", "takes_unknown", "last"}) | STRUCTURED_KEYS
+_KEYS = frozenset({"match", "set", "before", "rules", "terms", "takes_unknown", "words", "last"}) | STRUCTURED_KEYS
 _MATCH_KEYS = frozenset({"app_name", "platform", "contains", "receiver", "begins", "json", "hint"})
 
 
@@ -182,7 +200,7 @@ def _parser(file: Path) -> Parser:
             contains=_groups(match.get("contains", ())),
             begins=tuple(re.compile(pattern) for pattern in match.get("begins", ())),
             json_keys=tuple(map(frozenset, _groups(match.get("json", ())))),
-            is_last=bool(document.get("last", False)),
+            last=int(document.get("last", 0)),
         )
     except (OSError, yaml.YAMLError, ImportError, AttributeError, ValueError, KeyError, TypeError, re.error) as error:
         raise ParserError(
@@ -204,7 +222,7 @@ def _parse(name: str, file: Path, document: Mapping[str, Any]) -> Parse:
     rules = RuleSet.of(document)
     if "format" not in document:
         return rules.parse if refine is None else _refined(rules, refine)
-    return _structured(Structured.of(document), rules, refine)
+    return _structured(Structured.of(document, getattr(module, "pairs_of", None)), rules, refine)
 
 
 def _refined(rules: RuleSet, refine: Refine) -> Parse:

@@ -1,6 +1,6 @@
 """Parsers for messages made of pairs, written as data.
 
-    format: pairs            # pairs | cef | leef | csv | json | sd (RFC 5424's structured data)
+    format: pairs            # pairs | cef | leef | csv | json | sd (RFC 5424's structured data) | any | own
     requires: [type, devid]  # keys without which the message is not this parser's
     keys: {srcip: source.ip, user: [user.name, source.user.name]}
     cases:                   # of each group the first that fits
@@ -11,10 +11,12 @@
 
 A condition compares without regard to case; `{re: ...}`, `{exists: true}` and `{not: ...}` stand where a
 value is not enough. Of two keys for one field the first written wins. What `keys` does not name is looked up
-in `_common.yaml`, the names that many senders use, unless `common: false`. `keep: <prefix>` keeps
+in `_common.yaml`, the names that many senders use, unless `common: false`. `only: {key: value}` are conditions
+without which the message is another's, as `requires` is for keys alone. `keep: <prefix>` keeps
 the pairs nobody named, below that prefix. csv: `columns` are the names in order, or `{at: 3, TRAFFIC: [...], ...}`
-when a column says which; `separator`. json: nested keys are joined by dots. `text: <key>` is a value
-that the parser's `rules` read.
+when a column says which; `separator`. json: nested keys are joined by dots. any: whichever of json, cef, leef, sd
+and pairs the message is, for products that can be set to each. own: parser.py has `pairs_of(line)`. `text: <key>`
+is a value that the parser's `rules` read.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from monitoring.parsers._line import Line
 
 Read = Callable[[Line], Pairs | None]
 KEYS = frozenset(
-    {"format", "requires", "keys", "cases", "common", "keep", "columns", "separator", "text", "stop", "begin"}
+    {"format", "requires", "keys", "cases", "common", "keep", "columns", "separator", "text", "stop", "begin", "only"}
 )
 LONGEST_KEY = 128
 
@@ -72,6 +74,7 @@ class Structured:
 
     read: Read
     requires: tuple[str, ...]
+    only: tuple[Condition, ...]
     keys: tuple[tuple[str, str], ...]  # (key, field), the preferred key of a field last
     cases: tuple[tuple[Case, ...], ...]
     is_common: bool
@@ -79,12 +82,13 @@ class Structured:
     text: str
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Structured:
-        """Compiled once. Raises ValueError, KeyError, TypeError for what cannot be used."""
+    def of(cls, document: Mapping[str, Any], own: Read | None = None) -> Structured:
+        """Compiled once. `own` reads the pairs of `format: own`. Raises ValueError, KeyError, TypeError."""
         keys = _keys(document.get("keys", {}))
         return cls(
-            read=_reader(document),
+            read=_reader(document, own),
             requires=tuple(document.get("requires", ())),
+            only=tuple(_condition(key, wanted) for key, wanted in document.get("only", {}).items()),
             keys=keys,
             cases=tuple(tuple(_case(case) for case in group) for group in document.get("cases", {}).values()),
             is_common=document.get("common", True),
@@ -96,6 +100,8 @@ class Structured:
         """The pairs; None when the message is not of this kind."""
         pairs = self.read(line)
         if not pairs or not all(key in pairs for key in self.requires):
+            return None
+        if not all(condition.holds(pairs) for condition in self.only):
             return None
         return pairs
 
@@ -182,11 +188,15 @@ def _condition(key: str, wanted: Any, is_negated: bool = False) -> Condition:
     return Condition(key, frozenset(str(word).lower() for word in words), None, is_negated)
 
 
-def _reader(document: Mapping[str, Any]) -> Read:
+def _reader(document: Mapping[str, Any], own: Read | None) -> Read:
     kind = document["format"]
+    if kind == "own" and own is not None:
+        return own
     if kind == "pairs":
         stop = document.get("stop", " ")
         return lambda line: pairs_of(line.text, stop)
+    if kind == "any":
+        return lambda line: any_pairs(line, document.get("stop", " "))
     if kind == "csv":
         return _csv_reader(document)
     readers: dict[str, Read] = {
@@ -196,8 +206,24 @@ def _reader(document: Mapping[str, Any]) -> Read:
         "sd": lambda line: structured_pairs(line.structured) if line.structured else None,
     }
     if kind not in readers:
-        raise ValueError(f"unknown format {kind!r}, known are csv, pairs, {', '.join(readers)}")
+        raise ValueError(
+            f"unknown format {kind!r}, known are any, csv, own (with pairs_of in parser.py), pairs, {', '.join(readers)}"
+        )
     return readers[kind]
+
+
+def any_pairs(line: Line, stop: str = " ") -> Pairs | None:
+    """The pairs of a message in whichever of the formats it is."""
+    if line.document is not None:
+        return flat_of(line.document)
+    text = line.text
+    if "CEF:" in text and (found := cef_of(text)) is not None:
+        return found
+    if "LEEF:" in text and (found := leef_of(text)) is not None:
+        return found
+    if line.structured and "=" not in text:
+        return structured_pairs(line.structured)
+    return pairs_of(text, stop)
 
 
 def _csv_reader(document: Mapping[str, Any]) -> Read:

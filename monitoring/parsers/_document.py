@@ -1,0 +1,80 @@
+"""The JSON object a message is, or holds: alone, after `@cee:` or a few words, first of an array, or cut at its end."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+LONGEST_LEAD = 256  # characters before the object that are still no text of its own
+_CUT_SHORTEST = 64  # characters; less is no object that was cut
+_TRIES = 64  # places before the end at which a cut object is closed
+
+
+def document_in(text: str) -> dict[str, Any] | None:
+    """The object; None when there is none. Never raises."""
+    text = text.removeprefix("@cee:").strip()
+    first = text[:1]
+    if first in ("{", "["):
+        found = _loaded(text)
+        return _closed(text) if found is None and first == "{" else found
+    if text[-1:] != "}":
+        return None
+    start = text.find('{"', 0, LONGEST_LEAD)
+    return None if start < 0 or "=" in text[:start] else _loaded(text[start:])
+
+
+def _loaded(text: str) -> dict[str, Any] | None:
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        try:
+            document = json.loads(text, strict=False)
+        except (ValueError, RecursionError):
+            return None
+    if isinstance(document, list) and document:
+        document = document[0]
+    return document if isinstance(document, dict) else None
+
+
+def _closed(text: str) -> dict[str, Any] | None:
+    """An object that was cut: what is whole of it. Closed where it ends, else after one of the last commas."""
+    if len(text) < _CUT_SHORTEST or text[1:].lstrip()[:1] != '"':
+        return None
+    ends, closing = _commas(text)
+    if not closing:  # it is not cut, it is no JSON
+        return None
+    for end, missing in ends:
+        found = _loaded(text[:end].rstrip(", \t") + missing)
+        if found is not None:
+            return found
+    return None
+
+
+def _commas(text: str) -> tuple[list[tuple[int, str]], str]:
+    """(places to cut at and what closes the text there, last first), and what is open at the end."""
+    open_: list[str] = []
+    places: list[tuple[int, str]] = []
+    in_string = is_escaped = False
+    for at, char in enumerate(text):
+        if in_string:
+            if is_escaped:
+                is_escaped = False
+            elif char == "\\":
+                is_escaped = True
+            elif char == '"':
+                in_string = False
+        elif char == '"':
+            in_string = True
+        elif char in "{[":
+            open_.append("}" if char == "{" else "]")
+        elif char in "}]":
+            if not open_:
+                return [], ""
+            open_.pop()
+        elif char == "," and open_:
+            places.append((at, "".join(reversed(open_))))
+            del places[:-_TRIES]
+    closing = ('"' if in_string else "") + "".join(reversed(open_))
+    return [(len(text), closing), *reversed(places)], closing
