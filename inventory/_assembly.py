@@ -129,6 +129,7 @@ class _Builder:
             platform=draft.platform,
             loopback=self.given.loopbacks[draft.name] if draft.has_loopback else None,
             interfaces=(*data, management),
+            is_log_relay=draft.is_log_relay,
         )
 
     def _interface(self, device: str, wire: WireDraft) -> Interface:

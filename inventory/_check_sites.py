@@ -86,6 +86,12 @@ class _Site:
                 what = f'profile {self.says.profile} has no device "{local}" to leave out'
                 fix = meant(local, profile.devices, f"its devices are {', '.join(profile.devices)}")
                 yield self.written.finding(f"/without/{i}", what, fix)
+        present = [local for local in profile.devices if local not in self.says.without]
+        for i, local in enumerate(self.says.log_relays):
+            if local not in present:
+                what = f'site "{self.name}" has no device "{local}" to relay logs'
+                fix = meant(local, present, f"its devices are {', '.join(present)}")
+                yield self.written.finding(f"/log_relays/{i}", what, fix)
         for local, own in self.says.segments.items():
             here = pointer_of("segments", local)
             if local not in profile.segments:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Network
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -63,6 +64,16 @@ def _bandwidth_bps(value: Any) -> Any:
     return int(match[1]) * _UNITS_BPS[match[2]]
 
 
+_SPAN_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _span(value: object) -> object:
+    match = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is not a span of time: a number and s, m, h or d, like 30m")
+    return timedelta(seconds=int(match[1]) * _SPAN_UNITS[match[2]])
+
+
 def _time_zone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -77,6 +88,7 @@ Prefix = Annotated[IPv4Network, _address_like(IPv4Network, "10.1.0.0/24")]
 Address = Annotated[IPv4Address, _address_like(IPv4Address, "10.1.0.1")]
 AddressInPrefix = Annotated[IPv4Interface, _address_like(IPv4Interface, "10.1.0.1/24")]
 Prefix6 = Annotated[IPv6Network, _address_like(IPv6Network, "fd00::/32")]
+Span = Annotated[timedelta, BeforeValidator(_span, json_schema_input_type=str)]
 Bandwidth = Annotated[int, BeforeValidator(_bandwidth_bps, json_schema_input_type=str)]
 # One name may stand without its brackets: `from: mgmt`.
 OneOrMore = Annotated[
@@ -109,6 +121,7 @@ class PolicyDoc(_Doc):
     default_accounts: list[Text] = []
     working_hours: Annotated[list[Hour], Field(min_length=2, max_length=2)]
     log_retention_days: int = Field(ge=1, le=3660)
+    silent_after: dict[Annotated[Role, Field(strict=False)], Span] = {}
 
     def to_domain(self) -> Policy:
         start, end = self.working_hours
@@ -119,6 +132,7 @@ class PolicyDoc(_Doc):
             default_accounts=tuple(self.default_accounts),
             working_hours=(start, end),
             log_retention=timedelta(days=self.log_retention_days),
+            silent_after=MappingProxyType(dict(self.silent_after)),
         )
 
 
@@ -264,6 +278,7 @@ class SiteDoc(_Doc):
     uplinks: list[UplinkOrName] = []
     zone: Slug | None = None
     without: list[Slug] = []
+    log_relays: list[Slug] = []  # devices that pass on others' logs
     segments: dict[Slug, SegmentExceptionDoc] = {}
 
 

@@ -36,6 +36,7 @@ class DeviceDraft:
     site: str
     role: Role
     platform: Platform
+    is_log_relay: bool
     place: Place
 
     @property
@@ -126,6 +127,7 @@ class _Site:
                     site=self.name,
                     role=doc.role,
                     platform=doc.platform or default,
+                    is_log_relay=local in self.says.log_relays,
                     place=self.place("/profile"),
                 )
 

@@ -8,7 +8,7 @@ reads and checks them, `plan` gives every interface its address. Names follow Ne
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -95,6 +95,7 @@ class Device:
     platform: Platform
     loopback: IPv4Address | None  # routers and the firewall; None for hosts
     interfaces: tuple[Interface, ...]  # "lo" excluded, "mgmt0" included
+    is_log_relay: bool = False  # passes on other devices' logs: its word on who sent a message counts
 
     def interface(self, name: str) -> Interface:
         """The interface called `name`; KeyError when the device has none."""
@@ -224,6 +225,8 @@ class Policy:
     default_accounts: tuple[str, ...]
     working_hours: tuple[int, int]  # local hours [from, to)
     log_retention: timedelta
+    # By role; without an entry, or without a line for a role, what is usual for a source is learned.
+    silent_after: Mapping[Role, timedelta] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,17 @@
 """What the inventory and the change journal know about an event.
 
 The peer address decides who sent a message; a host name inside counts only from a declared relay.
-`Sources` is built once from a province and is a look-up afterwards; The change journal is `changes`.
+`Sources` is built once from a province and is a look-up afterwards; the change journal is `changes`.
+
+What the peer is and what the message calls itself are held against each other, as `canh.source.kind`:
+    declared              a device of the inventory that calls itself so, or says no name
+    relayed               a declared relay that names a device of the inventory
+    relayed-undeclared    a declared relay that names none
+    renamed               a device of the inventory under a name that is none
+    claims-other          a device of the inventory under another one's name: NAT, an undeclared relay, or forged
+    undeclared            an address of no device
+    undeclared-claims     an address of no device under the name of one: NAT, a renumbered device, or forged
+A name other than the sender's own stands in `canh.source.claimed`.
 """
 
 from __future__ import annotations
@@ -15,6 +25,7 @@ from monitoring.parsers import ip_text
 
 _OBSERVER = {Role.CORE: "router", Role.DISTRIBUTION: "router", Role.CE: "router", Role.FIREWALL: "firewall"}
 _CACHE_SIZE = 65536
+_LONGEST_NAME = 255  # RFC 5424
 Facts = Mapping[str, Value]
 
 
@@ -22,7 +33,7 @@ class Sources:
     """Who an address belongs to. Holds plain values only, so it can be pickled."""
 
     def __init__(self, province: Province, relays: frozenset[str] = frozenset()) -> None:
-        self._relays = relays
+        self._relays = relays | {str(a) for d in province.devices.values() if d.is_log_relay for a in d.addresses}
         self._devices = {name: _device_facts(d, province) for name, d in province.devices.items()}
         self._platforms = {name: str(d.platform) for name, d in province.devices.items()}
         self._owner = {str(a): d.name for d in province.devices.values() for a in d.addresses}
@@ -34,25 +45,26 @@ class Sources:
         self._segments = tuple((s.prefix, s.site, s.zone) for s in province.segments.values())
         self._zones = {d.name: str(province.sites[d.site].zone) for d in province.devices.values()}
         self._sites = {d.name: d.site for d in province.devices.values()}
-        self._by_peer: dict[tuple[str, str], Facts] = {}
+        self._by_peer: dict[tuple[str, str, str], Facts] = {}
         self._ends: dict[tuple[str, str], Facts] = {}
 
     def device_of(self, peer: str, claimed: str) -> str:
         """The device that sent a message, "" when it is none of the inventory."""
-        if peer in self._relays and claimed in self._devices:
-            return claimed
+        if peer in self._relays and (named := self._named(claimed)):
+            return named
         return self._owner.get(peer, "")
 
     def platform_of(self, device: str) -> str:
         return self._platforms.get(device, "")
 
-    def facts_of(self, peer: str, device: str) -> Facts:
-        """host.*, observer.* and canh.* of the sender."""
-        facts = self._by_peer.get((peer, device))
+    def facts_of(self, peer: str, device: str, claimed: str = "") -> Facts:
+        """host.*, observer.* and canh.* of the sender. claimed: the host name in the message."""
+        key = (peer, device, claimed)
+        facts = self._by_peer.get(key)
         if facts is None:
             if len(self._by_peer) >= _CACHE_SIZE:
                 self._by_peer.clear()
-            facts = self._by_peer[peer, device] = self._sender(peer, device)
+            facts = self._by_peer[key] = self._sender(peer, device) | self._kind(peer, claimed)
         return facts
 
     def end(self, side: str, address: str) -> Facts:
@@ -65,9 +77,27 @@ class Sources:
             facts = self._ends[key] = self._end(side, address)
         return facts
 
-    def _sender(self, peer: str, device: str) -> Facts:
+    def _named(self, claimed: str) -> str:
+        """The device a name or address in a message stands for, "" for none; domains are left off."""
+        name = claimed.lower()
+        return next((n for n in (name, name.partition(".")[0]) if n in self._devices), self._owner.get(claimed, ""))
+
+    def _kind(self, peer: str, claimed: str) -> dict[str, Value]:
+        own, named = self._owner.get(peer, ""), self._named(claimed)
+        if claimed in ("", peer) or (own and named == own):
+            return {"canh.source.kind": "declared" if own else "undeclared"}
+        if peer in self._relays:
+            kind = "relayed" if named else "relayed-undeclared"
+        elif own:
+            kind = "claims-other" if named else "renamed"
+        else:
+            kind = "undeclared-claims" if named else "undeclared"
+        return {"canh.source.kind": kind, "canh.source.claimed": claimed[:_LONGEST_NAME]}
+
+    def _sender(self, peer: str, device: str) -> dict[str, Value]:
         if not device:
-            return {"canh.source.known": False} | ({"host.name": peer, "host.ip": peer} if peer else {})
+            stranger: dict[str, Value] = {"canh.source.known": False}
+            return stranger | {"host.name": peer, "host.ip": peer} if peer else stranger
         facts = {**self._devices[device], "canh.source.known": True}
         if peer in self._owner and peer not in ("127.0.0.1", "::1"):
             facts["host.ip"] = peer

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from inventory import load
 from monitoring import parsers
 from monitoring.event import Event
 from monitoring.parsers import Line
 from monitoring.pipeline import Pipeline
-from tests.unit.monitoring.lab import RECEIVED, ROUTER, SERVER, SPOOL, pipeline, record
+from tests.unit.monitoring.lab import RECEIVED, ROOT, ROUTER, SERVER, SPOOL, pipeline, record
 
 LOGIN = "<38>1 2026-11-22T03:19:58.5Z {host} sshd 1 - -  Failed password for root from 10.250.65.10 port 50112 ssh2"
 
@@ -327,3 +329,41 @@ def test_a_line_is_shown_to_a_parser_without_its_header() -> None:
     index = parsers.load()
     found = index.parse(Line("Accepted password for x from 10.0.0.1 port 5 ssh2", "/usr/sbin/sshd", RECEIVED))
     assert found is not None and found[0].name == "linux_sshd"
+
+
+CORE1 = "10.250.0.1"
+
+
+@pytest.mark.parametrize(
+    ("peer", "claimed", "kind", "host"),
+    [
+        (SERVER, "dc-app1", "declared", "dc-app1"),
+        (SERVER, "DC-App1.thanhhoa.example", "declared", "dc-app1"),
+        (SERVER, "-", "declared", "dc-app1"),
+        (SERVER, SERVER, "declared", "dc-app1"),
+        (SERVER, "printer7", "renamed", "dc-app1"),
+        (SERVER, "core1", "claims-other", "dc-app1"),
+        (SERVER, CORE1, "claims-other", "dc-app1"),
+        ("10.250.64.171", "printer7", "undeclared", "10.250.64.171"),
+        ("10.250.64.171", "-", "undeclared", "10.250.64.171"),
+        ("10.250.64.171", "core1", "undeclared-claims", "10.250.64.171"),
+        (ROUTER, "core1", "relayed", "core1"),
+        (ROUTER, "printer7", "relayed-undeclared", "dc-r1"),
+        (ROUTER, "dc-r1", "declared", "dc-r1"),
+    ],
+)
+def test_who_sent_it_is_told_apart_from_what_it_calls_itself(peer: str, claimed: str, kind: str, host: str) -> None:
+    event = pipeline(relays=(ROUTER,)).event_of(record(LOGIN.format(host=claimed), peer=peer))
+    assert (event.text("canh.source.kind"), event.text("host.name")) == (kind, host)
+    own = claimed == "-" or kind == "declared"
+    assert event.get("canh.source.claimed") == (None if own else claimed)
+
+
+def test_a_relay_of_the_inventory_is_believed(tmp_path: Path) -> None:
+    folder = tmp_path / "lab"
+    shutil.copytree(ROOT / "inventory/provinces/lab", folder)
+    site = folder / "sites/dc.yaml"
+    site.write_text(site.read_text("utf-8") + "log_relays: [app1]\n", "utf-8")
+    made = Pipeline(load(folder), tmp_path)
+    event = made.event_of(record(LOGIN.format(host="core1"), peer=SERVER))
+    assert (event.text("host.name"), event.text("canh.source.kind")) == ("core1", "relayed")
