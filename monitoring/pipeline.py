@@ -51,7 +51,7 @@ class Pipeline:
         """The event of a record; never raises."""
         peer = peer_text(record.peer)
         fields = self._fields(record.raw, record.received, record.receiver, peer, "")
-        fields["event.id"] = str(record.event_id)
+        fields["event.id"] = record.event_id_text
         if record.cut:
             fields["canh.truncated_octets"] = record.cut
             _add_error(fields, f"message longer than allowed: {record.cut} octets cut")

@@ -22,6 +22,9 @@ _BSD = re.compile(
     rf"[*.!;]?{_WEEKDAY}(?P<month>{_MONTH})[a-z]{{0,6}} {{1,2}}(?P<day>\d{{1,2}}),?(?: (?P<year>\d{{4}}),?)? {{1,2}}"
     rf"{_CLOCK}{_HALF}(?: (?P<late>\d{{4}})(?=[ ,\]]|: |\Z))?{_ZONE}(?: (?P<last>(?:19|20)\d{{2}})(?=[ ,\]]|: |\Z))?"
 )
+_PLAIN = re.compile(
+    rf"(?:{_MONTH}) [ \d]\d \d{{2}}:\d{{2}}:\d{{2}}(?= (?!\d{{4}}[ ,\]:]|[A-Z]{{1,5}}[ :)]|[+-]\d|(?:UTC|GMT)[+-]))"
+)
 _ISO = re.compile(
     r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})[T _-]{1,2}"
     rf"{_CLOCK}{_HALF}{_ZONE}"
@@ -71,6 +74,11 @@ def read(text: str, at: int = 0, *, received: datetime, zone: tzinfo) -> Reading
     """
     first = text[at : at + 1]
     if not first.isdigit():
+        match = _PLAIN.match(text, at)
+        if match is not None:
+            when = _plain(match[0], received.replace(minute=0, second=0, microsecond=0), zone)
+            if when is not None:
+                return Reading(when, "inventory", match.end())
         match = _BSD.match(text, at)
         if match is not None:
             return _reading(match, received, zone)
@@ -90,6 +98,13 @@ def read(text: str, at: int = 0, *, received: datetime, zone: tzinfo) -> Reading
 def moment_of(text: str, *, received: datetime, zone: tzinfo) -> Reading | None:
     """The moment a field of its own states, whatever its form; None when it states none."""
     return read(text.strip().lstrip("["), received=received, zone=zone)
+
+
+@lru_cache(maxsize=1024)
+def _plain(written: str, hour: datetime, zone: tzinfo) -> datetime | None:
+    """Without year and zone, as most of syslog has it; thousands of lines come within a second."""
+    clock = (MONTHS[written[:3]], int(written[4:6]), int(written[7:9]), int(written[10:12]), int(written[13:15]), 0)
+    return _nearest(clock, hour, zone)
 
 
 @lru_cache(maxsize=256)

@@ -16,6 +16,8 @@ def document_in(text: str) -> dict[str, Any] | None:
     """The object; None when there is none. Never raises."""
     text = text.removeprefix("@cee:").strip()
     first = text[:1]
+    if first == "[" and text[1:].lstrip()[:1] != "{":  # `[id] text` is more frequent than an array
+        return None
     if first in ("{", "["):
         found = _loaded(text)
         return _closed(text) if found is None and first == "{" else found

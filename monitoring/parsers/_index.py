@@ -31,7 +31,7 @@ Parse = Callable[[Line], Parsed | None]
 Refine = Callable[[Line, dict[str, Value], Pairs], Parsed | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Parser:
     """One folder: what it answers to and what it does."""
 
@@ -222,7 +222,7 @@ def _parse(name: str, file: Path, document: Mapping[str, Any]) -> Parse:
     rules = RuleSet.of(document)
     if "format" not in document:
         return rules.parse if refine is None else _refined(rules, refine)
-    return _structured(Structured.of(document, getattr(module, "pairs_of", None)), rules, refine)
+    return _structured(Structured.of(document, getattr(module, "read", None)), rules, refine)
 
 
 def _refined(rules: RuleSet, refine: Refine) -> Parse:

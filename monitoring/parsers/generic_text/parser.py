@@ -1,0 +1,98 @@
+"""Any text: what its own words name beyond doubt. `from 10.0.0.1 port 22`, `user lan`, `10.0.0.1:5 -> 10.0.0.2:80`."""
+
+from __future__ import annotations
+
+import re
+
+from monitoring.event import Value
+from monitoring.parsers import Line, ip_text, put
+from monitoring.parsers._infer import infer
+
+_IP = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[?(?=[0-9A-Fa-f:.]{2,45})[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,40}\]?)"
+_MIGHT = re.compile(r"\d\.\d{1,3}\.\d|::|(?:[Uu]ser|[Aa]ccount|USER|https?:|[Ii]nterface)")
+_FLOW = re.compile(rf"({_IP})(?:[:/#](\d{{1,5}}))? ?(?:-{{1,2}}>|=>|\u2192| to ) ?({_IP})(?:[:/#](\d{{1,5}}))?")
+_SOURCE = re.compile(
+    rf"(?:\bfrom|\bby|\bclient|\bsource|\bsrc|\brhost|\bpeer|\bremote|\baddress|\bIP|\bip|\bhost)[ =:]{{1,2}}"
+    r"(?:IP |ip |address |host |client )?"
+    rf"\"?'?\(?({_IP})(?:[:#](\d{{1,5}})|,? ?(?:source )?port[ =:](\d{{1,5}}))?",
+)
+_DESTINATION = re.compile(
+    rf"(?:\bto|\bdestination|\bdst|\bdest|\bserver)[ =:]{{1,2}}(?:IP |address |host )?\"?'?({_IP})(?:[:#](\d{{1,5}}))?"
+)
+_ANY = re.compile(rf"(?<![\w.:])({_IP})(?![\w:]|\.\d)")
+_USER = re.compile(
+    r"\b(?:(?:[Uu]ser(?:name|Name)?|USER|[Aa]ccount(?: name)?|[Aa]dmin(?:istrator)?|[Ll]ogin)(?: name)?"
+    r"(?: ?[=:] ?| )(?:\"([^\"]{1,128})\"|'([^']{1,128})'|([\w.@\\$-]{1,128}))|for (?:user )?'([^']{1,128})')"
+)
+_NO_USER = frozenset(
+    ("is", "was", "has", "had", "not", "name", "logged", "login", "log", "from", "on", "in", "with", "to",
+     "and", "or", "does", "id", "account", "authentication", "session", "failed", "successfully", "unknown",
+     "the", "for", "at", "by", "password", "group", "data", "interface", "agent", "disconnected", "connected",
+     "authenticated", "logout", "added", "deleted", "created", "changed", "locked", "list", "space", "mode")
+)  # fmt: skip
+_URL = re.compile(r"\bhttps?://[^\s\"'<>,;]{1,2048}")
+_PROTOCOL = re.compile(r"\b(TCP|UDP|ICMP|tcp|udp|icmp)\b")
+_MAC = re.compile(
+    r"(?<![\w:.-])(?:[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2})(?![\w:.-])"
+)
+LONGEST = 4096  # characters looked at
+
+
+def parse(line: Line) -> dict[str, Value] | None:
+    """What the words name, and the kind of event they tell of; None when they name nothing."""
+    text = line.text[:LONGEST]
+    if _MIGHT.search(text) is None:
+        return None
+    fields: dict[str, Value] = {}
+    add_words(fields, text)
+    if not fields:
+        return None
+    infer(fields, text)
+    return fields
+
+
+def add_words(fields: dict[str, Value], text: str) -> None:
+    """Add what a text names to the fields that are still open."""
+    if not text:
+        return
+    found: dict[str, Value] = {}
+    _add_ends(found, text)
+    user = _USER.search(text)
+    if user is not None:
+        name = user[1] or user[2] or user[3] or user[4]
+        if name.lower() not in _NO_USER and not name.isdecimal() and ip_text(name) is None:
+            put(found, "user.name", name.rstrip("."))
+    url = _URL.search(text)
+    if url is not None:
+        put(found, "url.full", url[0].rstrip(".)"))
+    mac = _MAC.search(text)
+    if mac is not None:
+        put(found, "source.mac", mac[0])
+    if "source.ip" in found:
+        protocol = _PROTOCOL.search(text)
+        if protocol is not None:
+            found["network.transport"] = protocol[1].lower()
+    for name, value in found.items():
+        fields.setdefault(name, value)
+
+
+def _add_ends(fields: dict[str, Value], text: str) -> None:
+    flow = _FLOW.search(text)
+    if flow is not None:
+        for name, value in zip(
+            ("source.ip", "source.port", "destination.ip", "destination.port"), flow.groups(), strict=True
+        ):
+            put(fields, name, value if value is None else value.strip("[]"))
+        return
+    source = _SOURCE.search(text)
+    if source is not None:
+        put(fields, "source.ip", source[1].strip("[]"))
+        put(fields, "source.port", source[2] or source[3])
+    destination = _DESTINATION.search(text)
+    if destination is not None:
+        put(fields, "destination.ip", destination[1].strip("[]"))
+        put(fields, "destination.port", destination[2])
+    if source is None and destination is None:
+        alone = _ANY.search(text)
+        if alone is not None:
+            put(fields, "source.ip", alone[1].strip("[]"))
