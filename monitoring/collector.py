@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import uvloop
@@ -22,8 +23,10 @@ from inventory.model import Province
 from monitoring.errors import SpoolError, SpoolLocked
 from monitoring.processes import Part, Worker, forked, keep
 from monitoring.receivers import Counters, Intake, Listen, Ports, SyslogTcp, SyslogUdp, UdpReceiver
+from monitoring.receivers.assembly import StreamSettings, stream_receivers
 from monitoring.receivers.counters import Rates
 from monitoring.receivers.tcp import MOST_CONNECTIONS, OTHER_FILES, most_connections
+from monitoring.receivers.tls import TlsKeys, keys_for
 from monitoring.snmp.notification import Notifications
 from monitoring.snmp.poller import Poller, targets_of
 from monitoring.snmp.traps import TrapReceiver
@@ -48,6 +51,7 @@ class CollectorSettings:
     syslog_udp: tuple[Listen, ...] = (Listen(address=EVERY, port=514),)
     syslog_tcp: tuple[Listen, ...] = (Listen(address=EVERY, port=514),)
     traps: tuple[Listen, ...] = (Listen(address=EVERY, port=162),)
+    streams: StreamSettings = field(default_factory=StreamSettings)  # TLS, RELP, JSON, HTTP: none of them
     poll_period_s: float = 60.0  # 0: no polling
     message_octets: int = 64 * 1024  # longer messages are cut
     receive_buffer_octets: int = 32 * 1024 * 1024  # asked of the kernel for each UDP socket
@@ -120,10 +124,24 @@ class Collector:
             for listen in settings.traps:
                 sock = self.ports_held.take("udp", listen, self.number)
                 self._udp.append(TrapReceiver(listen, intake, notifications, receive_buffer=buffer, sock=sock))
-        most = most_connections() // max(1, len(settings.syslog_tcp))
+        places = most_connections() // (2 if settings.streams.all else 1)
+        most = max(1, places // max(1, len(settings.syslog_tcp)))
         for listen in settings.syslog_tcp:
             sock = self.ports_held.take("tcp", listen, self.number)
             self._tcp.append(SyslogTcp(listen, intake, limit=limit, most=most, sock=sock))
+        self._tcp += stream_receivers(
+            settings.streams,
+            intake,
+            keys=self._keys() if settings.streams.need_keys else None,
+            limit=limit,
+            most=places,
+            bound=lambda listen: self.ports_held.take("tcp", listen, self.number),
+        )
+
+    def _keys(self) -> TlsKeys:
+        soc = self.province.soc
+        names = (soc.name, *map(str, soc.addresses))
+        return keys_for(self.data_dir / "pki", names, self.settings.streams.clients, datetime.now(UTC))
 
     def _engine(self) -> Engine:
         try:
@@ -309,6 +327,8 @@ def _bind_shared(ports: Ports, settings: CollectorSettings) -> None:
     for listen in settings.syslog_udp:
         ports.hold_udp(listen, processes=settings.receivers, receive_buffer=buffer)
     for listen in settings.syslog_tcp:
+        ports.hold_tcp(listen, processes=settings.receivers)
+    for _, listen in settings.streams.all:
         ports.hold_tcp(listen, processes=settings.receivers)
     for listen in settings.traps:
         ports.hold_udp(listen, processes=1, receive_buffer=buffer)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 
 from canh.context import Context
+from monitoring.receivers.assembly import NAMES, PORTS, StreamSettings
 from monitoring.receivers.sockets import Listen
+from monitoring.receivers.tls import Clients
 from monitoring.usage import UsagePolicy, default_receivers
 
 HELP = "receive syslog and SNMP, poll devices, spool and store (until SIGTERM)"
@@ -16,9 +18,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         ("--syslog-udp", "syslog over UDP (0.0.0.0:514)"),
         ("--syslog-tcp", "syslog over TCP (0.0.0.0:514)"),
         ("--traps", "SNMP traps and informs (0.0.0.0:162)"),
+        ("--syslog-tls", "syslog over TLS (0.0.0.0:6514)"),
+        ("--relp-tcp", "syslog in RELP, acknowledged when it is on the disk (0.0.0.0:2514)"),
+        ("--relp-tls", "RELP over TLS (0.0.0.0:2515)"),
+        ("--json-tcp", "a JSON document a line, in clear text (none; 5170 is usual)"),
+        ("--json-tls", "a JSON document a line over TLS (0.0.0.0:5171)"),
     ):
         text = f"where to receive {what}; may be repeated; 'off' for none"
         parser.add_argument(name, action="append", metavar="ADDRESS:PORT", help=text)
+    text = "only syslog over UDP and TCP, and traps: none of the other receivers unless it is given an address"
+    parser.add_argument("--plain-only", action="store_true", help=text)
+    text = "whether senders over TLS show a certificate of our CA (default optional)"
+    parser.add_argument("--tls-clients", choices=[str(c) for c in Clients], default=str(Clients.OPTIONAL), help=text)
     text = "seconds between two polls of a device; 0 for no polling (default 60)"
     parser.add_argument("--poll-period", type=float, default=60.0, metavar="S", help=text)
     text = f"receiving processes, each with a spool (default {default_receivers()}, by the number of cores)"
@@ -40,6 +51,7 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
         syslog_udp=_listens(args.syslog_udp, default.syslog_udp),
         syslog_tcp=_listens(args.syslog_tcp, default.syslog_tcp),
         traps=_listens(args.traps, default.traps),
+        streams=StreamSettings(listen=_streams(args), clients=Clients(args.tls_clients)),
         poll_period_s=args.poll_period,
         with_store=not args.no_store,
         receivers=args.receivers,
@@ -53,6 +65,11 @@ def _listens(texts: list[str] | None, default: tuple[Listen, ...]) -> tuple[List
     if texts is None:
         return default
     return tuple(Listen.parse(text) for text in texts if text != "off")
+
+
+def _streams(args: argparse.Namespace) -> dict[str, tuple[Listen, ...]]:
+    usual = {} if args.plain_only else {n: (Listen.parse(str(port)),) for n, port in PORTS.items()}
+    return {name: _listens(getattr(args, name.replace("-", "_")), usual.get(name, ())) for name in NAMES}
 
 
 def _positive(text: str) -> int:

@@ -25,10 +25,10 @@ class Framer:
 
     __slots__ = ("_feed", "_head", "_limit", "_need", "_over", "_rest", "faults")
 
-    def __init__(self, limit: int) -> None:
-        """limit: octets of the longest message that is kept whole."""
+    def __init__(self, limit: int, *, counted: bool = True) -> None:
+        """limit: octets of the longest message that is kept whole; counted: False where only lines are spoken."""
         self._limit = limit
-        self._feed = self._undecided
+        self._feed = self._undecided if counted else self._lines
         self._head = b""  # the front of the stream or of a count, too short to decide
         self._rest = bytearray()  # the front of a message
         self._over = 0  # octets of it beyond the limit, not kept

@@ -74,7 +74,7 @@ def _print(
 
 def _start(data: Path, port: int) -> subprocess.Popen[bytes]:
     listen = f"127.0.0.1:{port}"
-    options = ["--syslog-tcp", listen, "--syslog-udp", "off", "--traps", "off", "--poll-period", "0"]
+    options = ["--plain-only", "--syslog-tcp", listen, "--syslog-udp", "off", "--traps", "off", "--poll-period", "0"]
     command = [
         sys.executable,
         "-m",

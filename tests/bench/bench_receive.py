@@ -90,7 +90,18 @@ def _floor(kind: str, folder: Path) -> tuple[int, float, float]:
 def _canh(kind: str, data: Path) -> tuple[int, float, float]:
     off = {"udp": ["--syslog-tcp", "off"], "tcp": ["--syslog-udp", "off"]}[kind]
     port = _free_port(kind)
-    command = [sys.executable, "-m", "canh", "--data", str(data), "collect", "--no-store", "--poll-period", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "canh",
+        "--data",
+        str(data),
+        "collect",
+        "--plain-only",
+        "--no-store",
+        "--poll-period",
+        "0",
+    ]
     command += [f"--syslog-{kind}", f"127.0.0.1:{port}", "--traps", "off", *off]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None

@@ -52,7 +52,7 @@ class Collecting:
 
     def start(self) -> None:
         already = self.log.stat().st_size if self.log.exists() else 0
-        listen = ["--syslog-udp", f"127.0.0.1:{self.udp}", "--syslog-tcp", f"127.0.0.1:{self.tcp}"]
+        listen = ["--plain-only", "--syslog-udp", f"127.0.0.1:{self.udp}", "--syslog-tcp", f"127.0.0.1:{self.tcp}"]
         listen += ["--traps", f"127.0.0.1:{self.traps}", "--poll-period", "0", *self.options]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.command("collect", *listen), cwd=ROOT, stderr=log)
@@ -274,7 +274,17 @@ def test_a_data_directory_that_turns_read_only_is_told_and_survived(small_disk: 
         with socket.create_connection(("127.0.0.1", collecting.tcp)) as stream:
             collecting.kill()
             _remount(small_disk, "ro")
-            listen = ["collect", "--syslog-udp", "off", "--traps", "off", "--no-store", "--poll-period", "0"]
+            listen = [
+                "collect",
+                "--plain-only",
+                "--syslog-udp",
+                "off",
+                "--traps",
+                "off",
+                "--no-store",
+                "--poll-period",
+                "0",
+            ]
             command = collecting.command(*listen, "--syslog-tcp", f"127.0.0.1:{collecting.tcp}")
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
             stream.close()
@@ -298,7 +308,15 @@ def test_a_port_in_use_ends_it_with_who_has_it(collecting: Collecting) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", collecting.tcp))
         taken.listen()
-        listen = ["--syslog-udp", "off", "--traps", "off", "--syslog-tcp", f"127.0.0.1:{collecting.tcp}"]
+        listen = [
+            "--plain-only",
+            "--syslog-udp",
+            "off",
+            "--traps",
+            "off",
+            "--syslog-tcp",
+            f"127.0.0.1:{collecting.tcp}",
+        ]
         command = collecting.command("collect", *listen)
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 2
