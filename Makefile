@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run down test setup check unit lab browser bench golden pictures doctor logs lock packages-run packages-test
+.PHONY: help run down test setup check unit server lab browser bench golden pictures doctor logs lock packages-run packages-test
 export CANH_CACHE ?= $(HOME)/.cache/canh
 CANH := .venv/bin/canh
 PYTEST := .venv/bin/pytest
@@ -36,6 +36,9 @@ lab: packages-test setup ## tests against real machines and daemons
 
 browser: packages-test setup ## the console in Debian's Chromium
 	@$(PYTEST) tests/browser -q
+
+server: packages-test setup ## the scale-out store against a real Elasticsearch (JDK 21)
+	@$(PYTEST) tests/server -q
 
 bench: setup ## figures as ratios against a floor or a peer, printed as a table
 	@.venv/bin/python -m tests.bench

@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from inventory.allocations import Allocations
-from inventory.model import Lab, Networks, Platform, Policy, Role, SegmentKind, Unit, Zone
+from inventory.model import Lab, LogRetention, Networks, Platform, Policy, Role, SegmentKind, Unit, Zone
 
 _UNITS_BPS = {"k": 10**3, "M": 10**6, "G": 10**9}
 
@@ -114,6 +114,36 @@ class NetworksDoc(_Doc):
         )
 
 
+class LogRetentionDoc(_Doc):
+    """Three months at least: what the law asks of any system's log. `log_retention_days` has a control of its own."""
+
+    name: Slug
+    days: int = Field(ge=92, le=3660)
+    data_set: str = Field(default="", max_length=100)
+    devices: OneOrMore = []
+    sites: OneOrMore = []
+    units: OneOrMore = []
+    zones: OneOrMore = []
+
+    @field_validator("name")
+    @classmethod
+    def _not_taken(cls, value: str) -> str:
+        if value == "log":
+            raise ValueError('"log" is the name of everything else: choose another')
+        return value
+
+    def to_domain(self) -> LogRetention:
+        return LogRetention(
+            name=self.name,
+            keep=timedelta(days=self.days),
+            data_set=self.data_set,
+            devices=frozenset(self.devices),
+            sites=frozenset(self.sites),
+            units=frozenset(self.units),
+            zones=frozenset(self.zones),
+        )
+
+
 class PolicyDoc(_Doc):
     management_networks: list[Prefix] = Field(min_length=1)
     automation_accounts: list[Text] = []
@@ -121,6 +151,7 @@ class PolicyDoc(_Doc):
     default_accounts: list[Text] = []
     working_hours: Annotated[list[Hour], Field(min_length=2, max_length=2)]
     log_retention_days: int = Field(ge=1, le=3660)
+    log_retention_of: list[LogRetentionDoc] = []
     silent_after: dict[Annotated[Role, Field(strict=False)], Span] = {}
 
     def to_domain(self) -> Policy:
@@ -132,6 +163,7 @@ class PolicyDoc(_Doc):
             default_accounts=tuple(self.default_accounts),
             working_hours=(start, end),
             log_retention=timedelta(days=self.log_retention_days),
+            log_retention_of=tuple(entry.to_domain() for entry in self.log_retention_of),
             silent_after=MappingProxyType(dict(self.silent_after)),
         )
 

@@ -216,6 +216,19 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogRetention:
+    """How long the events of a data set, of a system, or of a system's data set are kept. Empty is any."""
+
+    name: str
+    keep: timedelta
+    data_set: str  # what `event.dataset` begins with
+    devices: frozenset[str]
+    sites: frozenset[str]
+    units: frozenset[str]
+    zones: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What the province says is normal; rules read it as placeholders."""
 
@@ -224,7 +237,8 @@ class Policy:
     administrators: tuple[str, ...]
     default_accounts: tuple[str, ...]
     working_hours: tuple[int, int]  # local hours [from, to)
-    log_retention: timedelta
+    log_retention: timedelta  # of what no entry of `log_retention_of` is about; the first that fits counts
+    log_retention_of: tuple[LogRetention, ...] = ()
     # By role; without an entry, or without a line for a role, what is usual for a source is learned.
     silent_after: Mapping[Role, timedelta] = field(default_factory=lambda: MappingProxyType({}))
 

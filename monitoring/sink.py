@@ -1,8 +1,8 @@
 """What the worker that empties the spool needs of a store, and nothing more.
 
-The store keeps the worker's checkpoint *in the same atomic step* as the events (in its
-manifest): whatever is killed, whenever, reading goes on exactly behind what is stored, so
-nothing is missing and nothing is there twice.
+The store keeps the worker's checkpoint with the events: whatever is killed, whenever, reading goes on where
+nothing is missing, and nothing is there twice. The embedded store publishes both in one step; Elasticsearch
+cannot, so the checkpoint follows, and what is sent again has the id of what is there.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ class EventSink(Protocol):
         """As given to the last `commit` that returned; empty for a new store."""
 
     def write(self, events: Sequence[Event]) -> Sequence[Refusal]:
-        """Take events in; not yet readable by others. Raises StoreError when it cannot go on."""
+        """Take events in; what is refused for good is told. Raises StoreError when it cannot go on.
+
+        Nobody should count on reading them before `commit`, nor on not reading them.
+        """
 
     def commit(self, checkpoint: Mapping[str, Any]) -> None:
         """Make everything written readable and durable together with `checkpoint` (small, JSON), or nothing of it.

@@ -13,18 +13,24 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from inventory.errors import OpsError
+from inventory.model import Province
 from monitoring.dead import DeadLetters
 from monitoring.durable import replace_json
-from monitoring.errors import StoreError
+from monitoring.errors import SpoolError, StoreError
 from monitoring.event import Event
+from monitoring.progress import Progress
+from monitoring.senders import ORDINARY, Senders
+from monitoring.settling import REPLAY, Asked, Settling
 from monitoring.sink import EventSink
 from monitoring.spool import SpoolReader, SpoolRecord, Tally, spools
+from monitoring.watch import Watch
 
 READER = "store"
 BATCH = 2000
@@ -36,63 +42,112 @@ DRAIN_S = 12.0
 log = logging.getLogger("canh.store")
 
 
-class Progress:
-    """How far one spool is stored, and how its records ended, by source."""
-
-    def __init__(self, saved: Mapping[str, Any]) -> None:
-        self.position = int(saved.get("position", 0))
-        self.stored = Tally(saved.get("stored", {}))
-        self.dead = {str(k): Tally(v) for k, v in dict(saved.get("dead", {})).items()}
-        self.damaged_octets = int(saved.get("damaged_octets", 0))
-        self.missing_octets = int(saved.get("missing_octets", 0))
-
-    def document(self) -> dict[str, Any]:
-        return {
-            "position": self.position,
-            "stored": dict(self.stored.counts),
-            "dead": {reason: dict(t.counts) for reason, t in self.dead.items()},
-            "damaged_octets": self.damaged_octets,
-            "missing_octets": self.missing_octets,
-        }
-
-
 class Storer:
     """Moves records of every spool of a data directory into a sink, in batches."""
 
-    def __init__(self, data_dir: Path, event_of: Callable[[SpoolRecord], Event], sink: EventSink) -> None:
-        """Goes on at the sink's checkpoint. Raises OSError when dead letters cannot be taken back."""
+    def __init__(
+        self,
+        data_dir: Path,
+        event_of: Callable[[SpoolRecord], Event],
+        sink: EventSink,
+        *,
+        province: Province | None = None,
+    ) -> None:
+        """Goes on at the sink's checkpoint.
+
+        province: whose devices are watched for silence, and how long dead letters are kept; None: not at all,
+        and for ever. Raises OSError when dead letters cannot be taken back, SpoolError when the
+        spool of our own messages cannot be written.
+        """
         self._data_dir, self._event_of, self._sink = data_dir, event_of, sink
         saved = dict(sink.checkpoint)
         self._progress = {UUID(k): Progress(v) for k, v in dict(saved.get("spools", {})).items()}
         self._dead_mark: dict[str, Any] = dict(saved.get("dead", {}))
         self._dead = DeadLetters(data_dir / "dead")
         self._dead.restore(self._dead_mark)
+        self._senders = Senders(saved.get("senders"))
+        self._settling = Settling(self._dead, data_dir, None if province is None else province.policy.log_retention)
+        self._watch = None if province is None else Watch(province, data_dir, saved.get("watch", {}))
         self._readers: dict[Path, SpoolReader] = {}
         self._uncommitted = 0
         self._since = 0.0
-        self._tell()
+        self._read_to_s = 0.0  # seconds since 1970 UTC: what was received up to then was read, in every spool
+        try:
+            self._tell()
+        except OSError:
+            self.close()
+            raise
 
     def step(self) -> int:
         """Move up to a batch of each spool, commit when it is time; returns how many records it moved."""
+        self._read_to_s = time.time()
         moved = sum(self._move(self._reader(directory)) for directory in spools(self._data_dir))
         if moved and not self._uncommitted:
             self._since = time.monotonic()
         self._uncommitted += moved
-        due = time.monotonic() - self._since >= COMMIT_S or self._uncommitted >= COMMIT_EVENTS
-        if self._uncommitted and due:
+        if self._is_due():
             self.commit()
+        self._settle()
         return moved
+
+    def _is_due(self) -> bool:
+        if self._watch is not None and self._watch.is_due and self._watch.look(self._read_to_s):
+            return True
+        due = time.monotonic() - self._since >= COMMIT_S or self._uncommitted >= COMMIT_EVENTS
+        return bool(self._uncommitted) and due
 
     def commit(self) -> None:
         """Make everything moved so far durable and readable. Raises StoreError, OSError."""
         self._dead_mark = self._dead.mark(self._dead_mark)
         self._sink.commit(self._document())
         self._uncommitted = 0
+        if self._watch is not None:
+            self._watch.committed()
         self._tell()
+
+    def close(self) -> None:
+        """Let go of our own spool; what was not committed is done again next time."""
+        if self._watch is not None:
+            self._watch.close()
+
+    def _settle(self) -> None:
+        """Do what was asked for dead letters, a part of it at a time, each committed before the next."""
+        while (batch := self._settling.next_batch()) is not None:
+            self._replay([x for x in batch.letters if x.action == REPLAY])
+            for letter in (x for x in batch.letters if x.action != REPLAY):
+                self._dead.settle(letter.event_id, letter.action)
+                progress = self._progress.setdefault(letter.record.spool_id, Progress({}))
+                progress.settled(letter)
+            self.commit()
+            batch.done()
+
+    def _replay(self, letters: Sequence[Asked]) -> None:
+        taken, events = [], []
+        for letter in letters:
+            try:
+                event = self._event_of(letter.record)
+                how = "edited" if letter.is_edited else "as-received"
+                events.append(Event({**event.fields, "canh.replayed": how}))
+                taken.append(letter)
+            except Exception as fault:  # not mended yet
+                self._dead_again(letter, None, f"no-event: {type(fault).__name__}: {fault}")
+        refused = {r.index: r.reason for r in self._sink.write(events)} if events else {}
+        for index, letter in enumerate(taken):
+            if index in refused:
+                self._dead_again(letter, events[index], refused[index])
+            else:
+                self._dead.settle(letter.event_id, "replayed")
+                self._progress.setdefault(letter.record.spool_id, Progress({})).settled(letter)
+
+    def _dead_again(self, letter: Asked, event: Event | None, reason: str) -> None:
+        progress = self._progress.setdefault(letter.record.spool_id, Progress({}))
+        progress.undo(letter)
+        self._bury(progress, letter.record, event, reason)
 
     def _document(self) -> dict[str, Any]:
         progress = {str(spool): p.document() for spool, p in self._progress.items()}
-        return {"spools": progress, "dead": self._dead_mark}
+        document = {"spools": progress, "dead": self._dead_mark, "senders": self._senders.document()}
+        return document if self._watch is None else document | {"watch": self._watch.document()}
 
     def _tell(self) -> None:
         """Say how far it is: to the spools, which may remove what is behind, and to `canh stats`."""
@@ -130,7 +185,19 @@ class Storer:
                 self._bury(progress, record, events[index], refused[index])
             else:
                 progress.stored.add(record.source)
+                self._look_at(record, events[index])
+        if records:  # there may be more: we know only what came up to its moment
+            self._read_to_s = min(self._read_to_s, records[-1].received.timestamp())
         return len(records)
+
+    def _look_at(self, record: SpoolRecord, event: Event) -> None:
+        """Who sent it, and that it still sends."""
+        fields = event.fields
+        kind = str(fields.get("canh.source.kind", ""))
+        if kind not in ORDINARY:
+            self._senders.add(record.receiver, record.peer, kind, str(fields.get("canh.source.claimed", "")))
+        if self._watch is not None and fields.get("canh.source.known"):
+            self._watch.saw(str(fields.get("host.name", "")), record.receiver, record.received.timestamp())
 
     def _bury(self, progress: Progress, record: SpoolRecord, event: Event | None, reason: str) -> None:
         self._dead.add(record, event, reason)
@@ -138,29 +205,42 @@ class Storer:
 
 
 def store_for_ever(
-    data_dir: Path, event_of: Callable[[SpoolRecord], Event], open_sink: Callable[[], EventSink], stop: threading.Event
+    data_dir: Path,
+    event_of: Callable[[SpoolRecord], Event],
+    open_sink: Callable[[], EventSink],
+    stop: threading.Event,
+    *,
+    province: Province | None = None,
 ) -> None:
     """Until `stop`, then drain and commit. What the store refuses as a whole is tried again, with pauses."""
     pause_s = 0.5
     while True:
         sink: EventSink | None = None
+        storer: Storer | None = None
         try:
             sink = open_sink()
-            storer = Storer(data_dir, event_of, sink)
+            storer = Storer(data_dir, event_of, sink, province=province)
             while not stop.is_set():
                 if not storer.step():
                     stop.wait(IDLE_S)
                 pause_s = 0.5
             _drain(storer)
             return
-        except (StoreError, OSError) as error:
+        except (StoreError, SpoolError, OSError) as error:
             log.error("cannot store: %s", error)
         finally:
-            if sink is not None:
-                sink.close()
+            _close(storer, sink)
         if stop.wait(pause_s):
             return
         pause_s = min(pause_s * 2, 15.0)
+
+
+def _close(storer: Storer | None, sink: EventSink | None) -> None:
+    if storer is not None:
+        with suppress(OSError):
+            storer.close()
+    if sink is not None:
+        sink.close()
 
 
 def _drain(storer: Storer) -> None:
@@ -185,12 +265,15 @@ def main() -> int:
     from inventory import load
     from monitoring.pipeline import Pipeline
     from monitoring.store import writer
+    from monitoring.store.retention import retention_of
 
     try:
         province = load(args.province)
         pipeline = Pipeline(province, args.data)
-        retention = {"": province.policy.log_retention}
-        store_for_ever(args.data, pipeline.event_of, lambda: writer(args.data, retention=retention), stop)
+        retention = retention_of(province.policy)
+        store_for_ever(
+            args.data, pipeline.event_of, lambda: writer(args.data, retention=retention), stop, province=province
+        )
     except OpsError as error:
         print(f"canh store: {error}", file=sys.stderr)
         return 2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-LAYERS = ("unit", "lab", "browser", "bench")
+LAYERS = ("unit", "server", "lab", "browser", "bench")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

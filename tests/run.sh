@@ -1,6 +1,6 @@
 #!/bin/bash
-# All tests, quick ones first: style and types, unit, rules, browser, then a lab of its own (beside any
-# running one) for everything that needs machines. tests/run.sh [lab] runs the last part alone.
+# All tests, quick ones first: style and types, unit, rules, browser, a real Elasticsearch, then a lab of its own
+# (beside any running one) for everything that needs machines. tests/run.sh [lab] runs the last part alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CANH_LAB=${CANH_TEST_LAB:-test} CANH_DATA=$PWD/var/test CANH_CONSOLE_PORT=${CANH_TEST_PORT:-8543}
@@ -17,6 +17,8 @@ if [ "${1:-all}" = all ]; then
     .venv/bin/pytest tests/unit -q -n 2
     step "browser tests"
     .venv/bin/pytest tests/browser -q
+    step "tests against a real Elasticsearch"
+    .venv/bin/pytest tests/server -q
 fi
 
 if [ "$(id -u)" != 0 ]; then

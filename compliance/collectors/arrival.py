@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from compliance.collectors.canary import marker
 from compliance.model import Facts
 from monitoring.event import Event
-from monitoring.store import Store
+from monitoring.store import EventStore, reader
 
 if TYPE_CHECKING:
     from compliance.gather import Scene
@@ -21,7 +21,7 @@ WITHIN_S = 20.0  # four times what it should take
 
 def observe(scene: Scene) -> Mapping[str, str]:
     """What arrived for each device, after waiting until all are there or WITHIN_S passed."""
-    store, deadline = Store(scene.data_dir), time.monotonic() + WITHIN_S
+    store, deadline = reader(scene.data_dir), time.monotonic() + WITHIN_S
     wanted = {marker(scene.run_id, name): name for name in scene.province.devices}
     while True:
         found = _found(store, scene.run_id, wanted)
@@ -30,7 +30,7 @@ def observe(scene: Scene) -> Mapping[str, str]:
         time.sleep(0.5)
 
 
-def _found(store: Store, run_id: str, wanted: Mapping[str, str]) -> dict[str, Event]:
+def _found(store: EventStore, run_id: str, wanted: Mapping[str, str]) -> dict[str, Event]:
     now = datetime.now(UTC)
     events = store.search(
         f'message:"marker {run_id}"', now - timedelta(minutes=10), now + timedelta(minutes=1), limit=1000

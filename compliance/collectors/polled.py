@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from compliance.model import Facts
-from monitoring.store import Store
+from monitoring.store import EventStore, reader
 
 if TYPE_CHECKING:
     from compliance.gather import Scene
@@ -20,7 +20,7 @@ ANSWERS, FAILURES = "event.dataset:snmp.system", "event.dataset:snmp.failure"
 def observe(scene: Scene) -> Mapping[str, str]:
     """Of each device, within the last day: seconds since it last answered, and since it last failed to."""
     now = datetime.now(UTC)
-    store = Store(scene.data_dir)
+    store = reader(scene.data_dir)
     ages = {query: _ages(store, query, now) for query in (ANSWERS, FAILURES)}
     return {
         name: json.dumps({"age_s": ages[ANSWERS].get(name), "failed_s": ages[FAILURES].get(name)})
@@ -28,7 +28,7 @@ def observe(scene: Scene) -> Mapping[str, str]:
     }
 
 
-def _ages(store: Store, query: str, now: datetime) -> dict[str, float]:
+def _ages(store: EventStore, query: str, now: datetime) -> dict[str, float]:
     groups = store.aggregate("canh.device", query, now - timedelta(days=1), limit=20_000)
     return {group.value: round((now - group.last_received).total_seconds(), 1) for group in groups}
 

@@ -19,6 +19,8 @@ esac
 go=$(go env GOVERSION 2>/dev/null || echo none)
 [ "$go" != none ] && have go "$go" || { command -v pulumi >/dev/null && have pulumi "$(pulumi version)" || lack go "Go >= 1.26 builds Pulumi where it is not installed: see go.dev, or install pulumi >= 3.220"; }
 command -v cargo >/dev/null && have cargo "$(cargo --version)" || lack cargo "Rust >= 1.95 builds the matching engine: install rustup, then rustup toolchain install 1.95"
+jdk=$(sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "${JAVA_HOME:-/nonexistent}/release" /usr/lib/jvm/*/release 2>/dev/null | sort -n | tail -n 1)
+[ "${jdk:-0}" -ge 21 ] && have jdk "$jdk" || lack jdk "a JDK 21 or newer in JAVA_HOME or /usr/lib/jvm (make test only: a real Elasticsearch)"
 while read -r of command package why; do
     case $of in '#'* | '') continue ;; esac
     command -v "$command" >/dev/null && have "$command" "$package ($why)" || lack "$command" "apt-get install $package ($why)"

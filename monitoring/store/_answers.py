@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from monitoring import ecs
+from monitoring.errors import QueryError
 from monitoring.event import Event
 
 
@@ -99,3 +101,15 @@ def only(event: Event, fields: Sequence[str]) -> Event:
     if not fields:
         return event
     return Event({n: v for n, v in event.fields.items() if any(n == f or n.startswith(f"{f}.") for f in fields)})
+
+
+def check_step(step: timedelta) -> None:
+    """Raises QueryError for spans no store can count in."""
+    if step < timedelta(milliseconds=1):
+        raise QueryError("a histogram needs spans of a millisecond or more", fix="give a longer step")
+
+
+def check_groups(field: str) -> None:
+    """Raises QueryError for a field that has no groups."""
+    if ecs.field_type(field).kind == "text":
+        raise QueryError(f"{field} is running text: it has no groups", fix="take a keyword: host.name, event.action")

@@ -19,6 +19,7 @@ from monitoring.errors import StoreError
 from monitoring.store import _columns, _duck
 from monitoring.store._manifest import Manifest, Segment
 from monitoring.store._segment import PART, make_folder, seal
+from monitoring.store.retention import Retention
 
 GRACE = timedelta(seconds=60)  # a query takes less
 SETTLED = timedelta(minutes=2)  # after its end an hour gets no more segments but from a backlog
@@ -61,7 +62,7 @@ class Change:
 
 def run(
     folder: Path,
-    retention: Mapping[str, timedelta],
+    retention: Retention,
     now: datetime,
     current: Callable[[], Manifest],
     apply: Callable[[Change], None],
@@ -91,9 +92,9 @@ def plan(manifest: Manifest, now: datetime) -> list[Merge]:
     return [*merges, *_days(by_span, now, {(m.stream, m.span) for m in merges})]
 
 
-def expired(manifest: Manifest, retention: Mapping[str, timedelta], now: datetime) -> list[Segment]:
+def expired(manifest: Manifest, retention: Retention, now: datetime) -> list[Segment]:
     """Segments whose last received hour is longer ago than their stream is kept."""
-    return [s for s in manifest.segments if end_of(s.hour) + retention.get(s.stream, retention[""]) < now]
+    return [s for s in manifest.segments if end_of(s.hour) + retention.of(s.stream) < now]
 
 
 def carry_out(folder: Path, merge: Merge) -> Segment:

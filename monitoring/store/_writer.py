@@ -7,19 +7,16 @@ hold. Files no manifest names are removed when the writer starts.
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Flag
 from threading import Lock, Thread
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 from uuid import uuid4
 
 import pyarrow as pa
@@ -30,8 +27,9 @@ from monitoring.sink import Refusal
 from monitoring.store import _columns, _maintenance, _manifest
 from monitoring.store._manifest import Manifest, Segment
 from monitoring.store._segment import write_table
+from monitoring.store.lock import locked
+from monitoring.store.retention import Retention
 
-DEFAULT_RETENTION = {"": timedelta(days=92)}  # three months at least
 MAINTAIN_EVERY_S = 15.0
 NO_HOUR = "1970010100"  # where an event without a received time goes
 
@@ -41,20 +39,15 @@ log = logging.getLogger("canh.store")
 class StoreWriter:
     """The one writer of a store. Not for several threads at once but for its own maintenance."""
 
-    def __init__(self, data_dir: Path, *, retention: Mapping[str, timedelta] | None = None) -> None:
-        """retention: by stream; a stream takes the data sets that begin with its name, "" takes all others.
-
-        Raises StoreError when another process writes this store or its folder cannot be written.
-        """
+    def __init__(self, data_dir: Path, *, retention: Retention | None = None) -> None:
+        """Raises StoreError when another process writes this store or its folder cannot be written."""
         self._folder = Path(data_dir) / "store"
-        self._retention = dict(DEFAULT_RETENTION if retention is None else retention)
-        self._retention.setdefault("", DEFAULT_RETENTION[""])
-        self._streams = sorted((s for s in self._retention if s), key=len, reverse=True)
+        self._retention = retention or Retention()
         self._changing = Lock()
         self._pending: dict[tuple[str, str], list[pa.Table]] = {}
         self._stop = Flag()
         self._thread: Thread | None = None
-        self._lock = _locked(self._folder)
+        self._lock = locked(self._folder)
         self._manifest = _manifest.load(self._folder)
         self._remove_orphans()
 
@@ -131,12 +124,8 @@ class StoreWriter:
         parts: dict[tuple[str, str], list[Event]] = {}
         for event in events:
             hour = event.text("event.ingested")[:13].translate(_DIGITS) or NO_HOUR
-            parts.setdefault((self._stream_of(event), hour), []).append(event)
+            parts.setdefault((self._retention.stream_of(event), hour), []).append(event)
         return parts
-
-    def _stream_of(self, event: Event) -> str:
-        data_set = event.text("event.dataset")
-        return next((s for s in self._streams if data_set.startswith(s)), "log")
 
     def _discard(self, segments: list[Segment]) -> None:
         for segment in segments:
@@ -163,32 +152,3 @@ class StoreWriter:
 
 
 _DIGITS = {ord("-"): None, ord("T"): None}
-
-
-def writer(data_dir: Path, *, retention: Mapping[str, timedelta] | None = None) -> StoreWriter:
-    """The writer of a store, maintaining it in the background until closed."""
-    opened = StoreWriter(data_dir, retention=retention)
-    opened.start()
-    return opened
-
-
-def _locked(folder: Path) -> IO[str]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("a+", encoding="utf-8")
-    except OSError as error:
-        raise StoreError(
-            f"the store cannot be written: {error.strerror}", where=folder, fix="check permissions and free space"
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise StoreError(
-            "another process writes this store", where=folder, fix="stop the other `canh run` or use another --data"
-        ) from error
-    lock.seek(0)
-    lock.truncate()
-    lock.write(f"{os.getpid()} {time.time():.0f}\n")
-    lock.flush()
-    return lock

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from inventory.model import LogRetention, Policy
 from monitoring.event import Event
 
 THREE_MONTHS = timedelta(days=92)
@@ -51,3 +52,14 @@ class Retention:
     @property
     def streams(self) -> tuple[str, ...]:
         return (DEFAULT_STREAM, *(rule.name for rule in self.rules))
+
+
+def retention_of(policy: Policy) -> Retention:
+    """What the inventory says."""
+    return Retention(keep=policy.log_retention, rules=tuple(map(_rule_of, policy.log_retention_of)))
+
+
+def _rule_of(entry: LogRetention) -> RetentionRule:
+    asked = {"host.name": entry.devices, "canh.site": entry.sites, "canh.unit": entry.units, "canh.zone": entry.zones}
+    system = {name: values for name, values in asked.items() if values}
+    return RetentionRule(name=entry.name, keep=entry.keep, data_set=entry.data_set, system=system)

@@ -103,7 +103,7 @@ def test_a_late_event_of_an_old_time_is_found_in_its_place(tmp_path: Path, write
 def test_all_events_are_paged_without_gap_or_double(
     tmp_path: Path, writer: StoreWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitoring.store._reader.PAGE", 7)
+    monkeypatch.setattr("monitoring.store._reader.SLICE", 7)
     put(writer, [event(n, NOON + timedelta(seconds=n // 4)) for n in range(100)])
     assert numbers(Store(tmp_path)) == sorted(range(100), key=lambda n: (n // 4, n), reverse=True)
 

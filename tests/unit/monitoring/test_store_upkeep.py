@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from monitoring import ecs
 from monitoring.event import Value
-from monitoring.store import Store, StoreWriter, _columns, _maintenance, _manifest
+from monitoring.store import Retention, RetentionRule, Store, StoreWriter, _columns, _maintenance, _manifest
 from monitoring.store._manifest import Manifest, Segment
 from tests.unit.monitoring.stored import NOON, event, numbers, put
 
@@ -59,7 +59,7 @@ def test_a_reader_with_an_older_manifest_still_finds_its_files(tmp_path: Path, w
 def test_a_search_goes_on_when_its_files_are_merged_away(
     tmp_path: Path, writer: StoreWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitoring.store._reader.PAGE", 3)
+    monkeypatch.setattr("monitoring.store._reader.SLICE", 3)
     for n in range(8):
         put(writer, [event(n, NOON + timedelta(seconds=n))])
     found = Store(tmp_path).search(limit=None)
@@ -70,7 +70,8 @@ def test_a_search_goes_on_when_its_files_are_merged_away(
 
 
 def test_each_data_set_expires_by_its_own_time(tmp_path: Path) -> None:
-    with StoreWriter(tmp_path, retention={"": timedelta(days=90), "snmp.interface": timedelta(days=1)}) as opened:
+    rule = RetentionRule(name="polls", data_set="snmp.interface", keep=timedelta(days=1))
+    with StoreWriter(tmp_path, retention=Retention(keep=timedelta(days=90), rules=(rule,))) as opened:
         put(
             opened,
             [event(1), event(2, **{"event.dataset": "snmp.interface"}), event(3, **{"event.dataset": "snmp.system"})],

@@ -1,0 +1,77 @@
+"""A question to the embedded store: which rows, of which segments, in which slices of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from monitoring.query import Node, parse
+from monitoring.store import _columns, _duck, _sql
+from monitoring.store._manifest import Manifest, Segment
+
+BEGINNING, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+_TIME = _duck.quoted(_columns.TIME)
+Key = tuple[datetime, bytes]  # of a row: its time, naive UTC, and its id; newest first is greatest first
+
+
+class Asked:
+    """A question: condition, its values, and the span of time, naive UTC as the columns are."""
+
+    def __init__(self, where: str, values: list[Any], start: datetime, end: datetime) -> None:
+        self.where = f"{_TIME} >= ? AND {_TIME} < ? AND ({where})"
+        self.values = values
+        self.start, self.end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (start, end))
+
+    @classmethod
+    def of(cls, query: str | Node, start: datetime | None, end: datetime | None) -> Asked:
+        node = parse(query) if isinstance(query, str) else query
+        where, values = _sql.condition(node, now=datetime.now(UTC))
+        return cls(where, values, start or BEGINNING, end or END)
+
+    def between(self, low_us: int, high_us: int) -> Asked:
+        """The same question of a part of the time."""
+        part = Asked("", self.values, from_us(low_us), from_us(high_us))
+        part.where = self.where
+        return part
+
+    def segments(self, manifest: Manifest, after: Key | None) -> list[Segment]:
+        """Those whose times overlap the span."""
+        least, greatest = us(self.start), us(self.end if after is None else min(after[0], self.end))
+        return [s for s in manifest.segments if s.max_us >= least and s.min_us <= greatest]
+
+
+def slices_of(segments: Sequence[Segment], low: int, high: int, rows: int) -> list[tuple[int, int]]:
+    """[low, high) microseconds cut so that each part holds about `rows` rows, oldest first.
+
+    A segment's rows are taken to be spread evenly over its times.
+    """
+    changes: dict[int, float] = {}
+    for segment in segments:
+        density = segment.rows / (segment.max_us - segment.min_us + 1)
+        changes[segment.min_us] = changes.get(segment.min_us, 0.0) + density
+        changes[segment.max_us + 1] = changes.get(segment.max_us + 1, 0.0) - density
+    points = sorted(changes)
+    if not points:
+        return []
+    cuts: list[int] = []
+    density = held = 0.0
+    for begin, end in pairwise(points):
+        density = max(density + changes[begin], 0.0)
+        filled = begin
+        while held + density * (end - filled) >= rows:
+            filled = min(filled + max(int((rows - held) / density), 1), end)
+            cuts.append(filled)
+            held = 0.0
+        held += density * (end - filled)
+    ends = sorted({low, high, *(cut for cut in cuts if low < cut < high)})
+    return list(pairwise(ends))
+
+
+def us(naive: datetime) -> int:
+    return (naive.replace(tzinfo=UTC) - BEGINNING) // timedelta(microseconds=1)
+
+
+def from_us(microseconds: int) -> datetime:
+    return BEGINNING + timedelta(microseconds=microseconds)
