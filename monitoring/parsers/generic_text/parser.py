@@ -21,7 +21,7 @@ _DESTINATION = re.compile(
 )
 _ANY = re.compile(rf"(?<![\w.:])({_IP})(?![\w:]|\.\d)")
 _USER = re.compile(
-    r"\b(?:(?:[Uu]ser(?:name|Name)?|USER|[Aa]ccount(?: name)?|[Aa]dmin(?:istrator)?|[Ll]ogin)(?: name)?"
+    r"\b(?:(?:[Uu]ser(?:name|Name)?|USER|[Aa]ccount(?: name)?|[Aa]dmin(?:istrator)?)(?: name)?"
     r"(?: ?[=:] ?| )(?:\"([^\"]{1,128})\"|'([^']{1,128})'|([\w.@\\$-]{1,128}))|for (?:user )?'([^']{1,128})')"
 )
 _NO_USER = frozenset(

@@ -1,0 +1,164 @@
+"""Huawei VRP: the header of a message, its keys, and what happened by its module and brief."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from monitoring.event import Value
+from monitoring.parsers import Line, put
+from monitoring.parsers._catalogue import catalogue_of, plain
+from monitoring.parsers.generic_text.parser import add_words
+
+_HEAD = re.compile(
+    r"#?\s?(?:%% ?(\d\d)? ?:? ?)?(?:([A-Za-z][\w-]{0,31})/(\d)/([A-Za-z_][\w/-]{1,64}))"
+    r"(?:\((\w)\))?(?:\[(\d{1,10})\])?:\s?"
+)
+_TAGS = re.compile(r"(?:\[?(?:CID|VS|Slot|Vcpu|alarmID|DEV-IP|VSYS|Chassis)=[^;:\]\s]{1,64}[;:\]]? ?){1,4}")
+_PAIR = re.compile(
+    r"(?:\A|[(,;]\s{0,4}|\. ?)([A-Za-z][\w /.-]{0,48}?) ?= ?"
+    r"(?:\"([^\"]{0,4096})\"?|([^,;()=]{0,512}(?:\([^()]{0,128}\))?))"
+)
+_COLON_PAIR = re.compile(r"([A-Z][A-Z0-9-]{1,32}):([^;]{0,256});")
+_ACL = re.compile(
+    r"Acl (\S{1,32}) (permit|deny) (\S{1,64}) (?:(\S{11,17}) -> (\S{11,17}) )?(\S{1,16}) "
+    r"([\dA-Fa-f.:]{2,45})(?:\((\d{1,5})\))? -> "
+    r"([\dA-Fa-f.:]{2,45})(?:\((\d{1,5})\))?"
+)
+_INTERFACE = re.compile(r"interface (\S{1,64}) has (?:turned into|entered the|changed to) (UP|DOWN)", re.IGNORECASE)
+_STATE = re.compile(r"(?:link|protocol)\w{0,8}.{0,64}?(up|down)", re.IGNORECASE)
+_PEER = re.compile(r"peer (\S{2,45}) changed from (\w{1,16}) to (\w{1,16})")
+_USER = re.compile(
+    r"[Ll]ocal account (\S{1,128}) has been|[Uu]ser (\S{1,128}) (?:failed|succeeded|logged)|"
+    r"(?:VTY|Console|con)\d{0,3} login from (\S{2,45})"
+)
+_CATALOGUE = catalogue_of(Path(__file__).parent)
+_RESULT = ("result", "loginresult", "action", "errcode")
+_GOOD = frozenset(("success", "succeeded", "succeed", "successful", "permit", "allow", "0", "pass"))
+_BAD = frozenset(
+    ("fail", "failed", "failure", "block", "blocked", "deny", "denied", "discard", "reset-both", "blacklist")
+)
+_LOOKING = re.compile(
+    r"\s{0,4}(?:dis|display|quit|return|screen-|ping|tracert|system-view|user-interface|terminal|language)",
+    re.IGNORECASE,
+)
+_UNKNOWN = frozenset(("**", "_system_", "_public_", "--", "unknown"))
+
+
+def parse(line: Line) -> dict[str, Value] | None:
+    """The event of a message; None when it has no module and brief."""
+    head = _HEAD.search(line.text, 0, 256)
+    if head is None or (head[1] or "01") != "01":
+        return None
+    _, module, severity, brief, flag, count = head.groups()
+    body = line.text[head.end() :]
+    tags = _TAGS.match(body)
+    body = body[tags.end() :] if tags is not None else body
+    fields: dict[str, Value] = dict(_CATALOGUE.meaning(f"{module}/{brief}"))
+    fields["event.code"] = f"{module}/{severity}/{brief}"
+    fields["log.syslog.severity.code"] = int(severity)
+    fields["observer.type"] = "firewall" if module in _FIREWALL else "router"
+    if count:
+        fields["event.sequence"] = int(count)
+    if flag == "t":
+        fields["canh.snmp.kind"] = "trap"
+    pairs = _pairs(body)
+    _CATALOGUE.add_keys(fields, pairs)
+    _add_sentence(fields, body, pairs)
+    return fields
+
+
+_FIREWALL = frozenset(("POLICY", "SECLOG", "IPS", "IPSTRAP", "AV", "URL", "CNC", "FW-LOG", "ATK", "SEC"))
+
+
+def _pairs(body: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, quoted, bare in _PAIR.findall(body):
+        value = (quoted or bare.strip().rstrip(".")).strip()
+        if value and value not in _UNKNOWN:
+            found.setdefault(plain(key), value)
+    if "[USER_INFO" in body[:64] or body.count(":") > 3:
+        for key, value in _COLON_PAIR.findall(body):
+            if value.strip():
+                found.setdefault(plain(key), value.strip())
+    return found
+
+
+def _add_sentence(fields: dict[str, Value], body: str, pairs: Mapping[str, str]) -> None:
+    """What only the words say: the verdict, the direction of a state, who it is about."""
+    _add_result(fields, pairs)
+    command = pairs.get("command")
+    if command is not None and _LOOKING.match(command):
+        fields.pop("event.action", None)
+        fields["event.category"], fields["event.type"] = ("process",), ("start",)
+    if fields["event.category"] == ("network",):
+        acl = _ACL.search(body)
+        if acl is not None:
+            _add_acl(fields, acl)
+        _add_state(fields, body, pairs)
+    user = _USER.search(body)
+    if user is not None:
+        if user[3]:
+            put(fields, "source.ip", user[3])
+        elif "user.name" not in fields:
+            put(fields, "user.name", user[1] or user[2])
+    nbr = fields.get("canh.nbr.ip")
+    if nbr is not None:
+        fields.setdefault("destination.ip", nbr)
+    elif "source.ip" not in fields:
+        add_words(fields, body.partition("(")[0])
+
+
+def _add_result(fields: dict[str, Value], pairs: Mapping[str, str]) -> None:
+    for key in _RESULT:
+        word = pairs.get(key, "").lower()
+        if word in _GOOD:
+            fields.setdefault("event.outcome", "success")
+        elif word in _BAD:
+            fields["event.outcome"] = "failure"
+            if fields["event.category"] in (("intrusion_detection",), ("malware",)):
+                fields["event.type"] = (
+                    ("denied",) if fields["event.category"] == ("intrusion_detection",) else ("info",)
+                )
+
+
+def _add_acl(fields: dict[str, Value], acl: re.Match[str]) -> None:
+    rule, verdict, interface, smac, dmac, protocol, source, sport, destination, dport = acl.groups()
+    is_denied = verdict == "deny"
+    fields["rule.name"] = rule
+    fields["event.action"] = "connection-denied" if is_denied else "connection-allowed"
+    fields["event.outcome"] = "failure" if is_denied else "success"
+    fields["event.type"] = ("connection", "denied" if is_denied else "allowed")
+    for name, value in (("observer.ingress.interface.name", interface), ("source.mac", smac), ("destination.mac", dmac),
+                        ("network.transport", protocol), ("source.ip", source), ("source.port", sport),
+                        ("destination.ip", destination), ("destination.port", dport)):  # fmt: skip
+        put(fields, name, value)
+
+
+def _add_state(fields: dict[str, Value], body: str, pairs: Mapping[str, str]) -> None:
+    peer = _PEER.search(body)
+    if peer is not None:
+        put(fields, "canh.nbr.ip", peer[1])
+        before, after = peer[2].lower(), peer[3].lower()
+    else:
+        before = _last(pairs, "previousstate").lower()
+        after = _last(pairs, "currentstate").lower()
+    if before in _UP or after in _UP:
+        fields["event.action"] = "routing-neighbor-up" if after in _UP else "routing-neighbor-down"
+        return
+    if fields.get("event.type") != ("info", "change"):
+        return
+    interface = _INTERFACE.search(body)
+    if interface is not None:
+        fields["observer.ingress.interface.name"] = interface[1]
+    state = interface[2] if interface is not None else found[1] if (found := _STATE.search(body)) else ""
+    if state:
+        fields.setdefault("event.action", "interface-up" if state.lower() == "up" else "interface-down")
+
+
+_UP = frozenset(("full", "established", "8", "up"))
+
+
+def _last(pairs: Mapping[str, str], ending: str) -> str:
+    return next((value for key, value in pairs.items() if key.endswith(ending)), "")
