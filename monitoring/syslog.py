@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from monitoring.event import Value
+from monitoring.preamble import IS_MARK, preamble_of
 from monitoring.times import MONTHS, read
 
 FACILITIES = [
@@ -63,13 +64,9 @@ _RFC5424 = re.compile(
 _ALMOST_5424 = re.compile(r"1 (?=\d{4}-\d\d-\d\d|\d{10}[. ])")  # the version, then no more of RFC 5424 than a time
 _PRIORITY = re.compile(r"\s{0,8}<(\d{1,3})>\s{0,4}")
 _COUNTED = re.compile(r"\d{1,6} (?=<\d{1,3}>)")  # the length of RFC 6587, left there by who recorded the line
-# Cisco: a count, the origin, a sequence number, each with its colon, before a time or a message of its kind.
-_COUNTS = re.compile(
-    r"(?:(\d{1,10}): )?(?:([A-Za-z][\w.-]{0,254}|[\dA-Fa-f:.]{3,45}): )?(?:(\d{1,10}): )?"
-    r"(?=[*.]?[A-Z][a-z]{2} {1,2}\d|[*.]?\d{4} [A-Z]|%|RP/|\d+[:wdyh])"
+_TAG = re.compile(
+    r"(?!CEF: ?\d\||LEEF: ?\d)([^\s:\[\]<>{}\"=,%|][^\s:\[\]<>{}\"=,|]{0,63})(?:\[([^\]\s]{0,64})\])?:(?: |\Z)"
 )
-_UPTIME = re.compile(r"[*.]?(?:\d{1,3}:\d{2}:\d{2}|(?:\d{1,3}[ywdh]){1,3}): (?=%)")
-_TAG = re.compile(r"([^\s:\[\]<>{}\"=,%|][^\s:\[\]<>{}\"=,|]{0,63})(?:\[([^\]\s]{0,64})\])?:(?: |\Z)")
 _LEVELS = frozenset(
     ("TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "ERR", "CRITICAL", "CRIT", "FATAL")
 )
@@ -132,15 +129,17 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
     almost = _ALMOST_5424.match(rest)
     rest = rest if almost is None else rest[almost.end() :]
     when, zone_from, rest = _time(rest, received, zone)
-    if when is None and (priority is not None or rest[:1].isdigit()):
+    if when is None and (priority is not None or rest[:1].isdigit() or rest.startswith(("*", ":", "RP/", "LC/"))):
         when, zone_from, rest = _counted(fields, rest, received, zone)
+    elif when is not None and rest[:2] == "20":
+        when, zone_from, rest = _second_time(fields, when, zone_from, rest, received, zone)
     is_syslog = priority is not None or when is not None
     if when is not None:
         host, after = _host(rest)
         if host and (priority is not None or _is_host_credible(text, after)):
             fields["log.syslog.hostname"] = host
             rest = after
-            when, zone_from, rest = _second_time(when, zone_from, rest, received, zone)
+            when, zone_from, rest = _second_time(fields, when, zone_from, rest, received, zone)
     tag = _TAG.match(rest) if is_syslog else None
     if tag is None:
         return Header(fields, when, zone_from, _message(rest), "", is_syslog)
@@ -161,35 +160,36 @@ def _add_procid(fields: dict[str, Value], procid: str) -> None:
 
 def _counted(fields: dict[str, Value], text: str, received: datetime, zone: tzinfo) -> tuple[datetime | None, str, str]:
     """A message of Cisco's kind: numbers and the origin before the time, or the time since boot instead of one."""
-    match = _COUNTS.match(text)
-    if match is None:
+    found = preamble_of(text)
+    if found is None:
         return None, "", text
-    count, origin, sequence = match.groups()
-    if sequence or count:
-        fields["event.sequence"] = int(sequence or count)
-    if origin:
-        fields["log.syslog.hostname"] = origin
-    rest = text[match.end() :]
-    uptime = _UPTIME.match(rest)
-    if uptime is not None:
-        return None, "", rest[uptime.end() :]
-    return _time(rest, received, zone)
+    if found.sequence:
+        fields["event.sequence"] = int(found.sequence)
+    if found.origin:
+        fields["log.syslog.hostname"] = found.origin
+    if found.rest.startswith("%"):
+        return None, "", found.rest
+    when, zone_from, rest = _time(found.rest, received, zone)
+    return when, zone_from, rest.removeprefix(": ")
 
 
 def _second_time(
-    when: datetime, zone_from: str, text: str, received: datetime, zone: tzinfo
+    fields: dict[str, Value], when: datetime, zone_from: str, text: str, received: datetime, zone: tzinfo
 ) -> tuple[datetime, str, str]:
-    """Behind a relay's time and host often stands the device's own, counted or not; it knows better."""
+    """Behind a relay's time and host often stands the device's own, counted or not; it knows better.
+
+    Its name goes before an address, which is what the relay saw of it.
+    """
     first = text[:1]
-    if not (first.isdigit() or first in "*.:" or text[:3] in MONTHS):
+    if not (first.isdigit() or first in "*.:" or text[:3] in MONTHS or text.startswith(("RP/", "LC/"))):
         return when, zone_from, text
-    fields: dict[str, Value] = {}
+    host = str(fields.get("log.syslog.hostname", ""))
     own, own_from, rest = _time(text.lstrip(": "), received, zone)
     if own is None:
         own, own_from, rest = _counted(fields, text.lstrip(": "), received, zone)
-    if own is None:
-        return when, zone_from, rest if fields else text
-    return own, own_from, rest
+        if host and not host.replace(".", "").isdecimal() and ":" not in host:
+            fields["log.syslog.hostname"] = host
+    return (when, zone_from, rest) if own is None else (own, own_from, rest)
 
 
 def _is_host_credible(text: str, after: str) -> bool:
@@ -249,7 +249,7 @@ def _host(text: str) -> tuple[str, str]:
         or host.endswith(":")
         or "=" in host
     ):
-        if host.endswith(":") and space and _is_host_before_colon(host, rest):
+        if host.endswith(":") and space and (_is_host_before_colon(host, rest) or ("[" not in host and IS_MARK(rest))):
             return host[:-1], rest
         return "", text
     return host, rest.removeprefix(": ")

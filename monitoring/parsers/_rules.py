@@ -7,8 +7,10 @@
 A pattern is a regular expression that must match from the first character on, in which
 `<field>` or `<field:kind>` stands for a value. `\\<` is a literal. Kinds are those of `KINDS`; a value
 is put into the form its field has (an address, a port, a user with his domain), and left out when it is nothing.
-Rules are tried in order, those whose literal beginning does not fit are skipped without a match. A rule with
-`code: [..]` is only tried when `before` has taken out one of these as `event.code`.
+`<=name>` stands for the piece of that name below `terms`. Rules are tried in order, those whose literal
+beginning does not fit are skipped without a match. A rule with `code: [..]` is only tried when `before` has taken
+out one of these as `event.code`. With `words: true` a rule (or the document, for messages no rule fits) also takes
+what the sentence itself names: addresses, ports, users.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 from monitoring.event import Value
@@ -35,10 +39,15 @@ KINDS = {
     "mac": r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}(?:[.:-][0-9A-Fa-f]{4}){2}|[0-9A-Fa-f]{12}",
     "quoted": r"[^\"]*",
     "name": r"[^\s:;,()\[\]]+",
+    "item": r"[^,;'\"<>]{1,256}",  # one of several things that commas part
+    "host": r"[^\s/(),;'\"\]]{1,255}",  # an address or a name
+    "port": r"\d{1,5}|[A-Za-z][\w-]{0,31}",  # a number or a service
 }
 _PLACE = re.compile(r"(?<!\\)(?<!\(\?)(?<!\(\?P)<([a-z@][\w.@-]*)(?::(\w+))?>")
+_TERM = re.compile(r"(?<!\\)(?<!\(\?)<=(\w+)>")
 _LITERAL = re.compile(r"(?:[^\\.^$*+?{}\[\]|()<]|\\[^\w\s])*")
 _PREFIX = 8  # characters compared before a pattern is tried
+LONGEST_SENTENCE = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +58,7 @@ class Rule:
     fields: Mapping[str, Value]
     app_names: frozenset[str]  # only for these programs; empty: any
     codes: frozenset[str]  # only for messages of these codes; empty: any
+    has_words: bool = False  # what the sentence names is taken too
 
     def parse(self, text: str, start: int) -> tuple[Parsed, int] | None:
         """The fields and where the match ends; None when the pattern does not fit at `start`."""
@@ -80,18 +90,20 @@ class RuleSet:
     by_code: Mapping[str, Sequence[Rule]]  # those of a code and those of none, in their order
     before: Rule | None = None
     takes_unknown: bool = False
+    has_words: bool = False  # of a message no rule fits
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> RuleSet:
         """Compiled once. Raises ValueError for a pattern that is none."""
         before = document.get("before")
-        rules = tuple(_rule(rule) for rule in document.get("rules", ()))
+        rules = tuple(map(_rule, rules_of(document)))
         codes = {code for rule in rules for code in rule.codes}
         return cls(
             rules=tuple(rule for rule in rules if not rule.codes),
             by_code={code: tuple(r for r in rules if not r.codes or code in r.codes) for code in codes},
             before=None if before is None else _rule({"pattern": before}),
             takes_unknown=bool(document.get("takes_unknown", False)),
+            has_words=bool(document.get("words", False)),
         )
 
     def parse(self, line: Line) -> Parsed | None:
@@ -108,8 +120,35 @@ class RuleSet:
             if text.startswith(rule.prefix, start):
                 found = rule.parse(text, start)
                 if found is not None:
-                    return {**first, **found[0]} if first else found[0]
-        return (first or {}) if self.takes_unknown else None
+                    parsed = {**first, **found[0]} if first else found[0]
+                    return _with_words(parsed, text[start:]) if rule.has_words else parsed
+        if not self.takes_unknown:
+            return None
+        return _with_words(first or {}, text[start:]) if self.has_words else first or {}
+
+
+def _with_words(parsed: Parsed, text: str) -> Parsed:
+    """The fields, and what the sentence names for those that are open."""
+    fields = dict(parsed)
+    _words().add_words(fields, text[:LONGEST_SENTENCE])
+    return fields
+
+
+@cache
+def _words() -> Any:
+    return import_module("monitoring.parsers.generic_text.parser")  # it needs this package, so not before it is there
+
+
+def rules_of(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The rules as written, their terms put in. Raises KeyError for a term that is none."""
+    terms: Mapping[str, str] = document.get("terms", {})
+
+    def whole(pattern: str) -> str:
+        return _TERM.sub(lambda match: whole(terms[match[1]]), pattern)
+
+    return [
+        {**rule, "pattern": whole(rule["pattern"])} if "pattern" in rule else rule for rule in document.get("rules", ())
+    ]
 
 
 def _rule(document: Mapping[str, Any]) -> Rule:
@@ -134,6 +173,7 @@ def _rule(document: Mapping[str, Any]) -> Rule:
         fields={k: tuple(v) if isinstance(v, list) else v for k, v in document.get("set", {}).items()},
         app_names=frozenset(document.get("app_name", ())),
         codes=frozenset(str(code) for code in document.get("code", ())),
+        has_words=bool(document.get("words", False)),
     )
 
 

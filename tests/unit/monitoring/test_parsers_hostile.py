@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from monitoring.parsers import ip_text
-from monitoring.parsers._rules import _PLACE, _rule
+from monitoring.parsers._rules import _PLACE, _rule, rules_of
 from monitoring.pipeline import LONGEST_PARSED
 from tests.unit.monitoring.lab import ROOT, pipeline, record
 
@@ -20,7 +20,8 @@ LIMIT_S = 0.3  # of CPU for one rule and line; what goes back and forth by the s
 RULES = [
     (f"{file.parent.name}-{number}", rule)
     for file in sorted((ROOT / "monitoring/parsers").glob("*/parser.yaml"))
-    for number, rule in enumerate(yaml.safe_load(file.read_text("utf-8")).get("rules", ()))
+    for number, rule in enumerate(rules_of(yaml.safe_load(file.read_text("utf-8"))))
+    if rule.get("pattern")
 ]
 
 

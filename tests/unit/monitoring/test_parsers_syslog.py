@@ -105,3 +105,76 @@ def test_a_date_that_does_not_exist_is_no_time() -> None:
 def test_the_zone_is_said_to_be_from_the_inventory_when_the_line_has_none() -> None:
     assert header("<34>Nov 22 10:15:04 web1 su: x").zone_from == "inventory"
     assert header("<34>Nov 22 10:15:04+0700 web1 su: x").zone_from == "line"
+
+
+# Of Cisco's kind: (line, moment in UTC, host, tag, sequence, the beginning of the message)
+CISCO = [
+    ("<189>68: 00:01:01: %SYS-5-X: a", None, None, "", 68, "%SYS"),
+    ("<189>67: 1w2d: %SYS-5-X: a", None, None, "", 67, "%SYS"),
+    ("<189>67: *1d03h: %SYS-5-X: a", None, None, "", 67, "%SYS"),
+    ("<189>67: sw1: 1y12w: %SYS-5-X: a", None, "sw1", "", 67, "%SYS"),
+    ("00:00:46: %LINK-3-UPDOWN: a", None, None, "", None, "%LINK"),
+    ("<187>12: %LINK-3-UPDOWN: a", None, None, "", 12, "%LINK"),
+    ("<187>%LINK-3-UPDOWN: a", None, None, "", None, "%LINK"),
+    ("<189>: 2026 Nov 22 10:00:00 ICT: %VSHD-5-X: a", "2026-11-22T03:00:00", None, "", None, "%VSHD"),
+    ("<189>: 2026 Nov 22 10:00:00.5 UTC: %VSHD-5-X: a", "2026-11-22T10:00:00.5", None, "", None, "%VSHD"),
+    ("<189>2026 Nov 22 10:00:00 nx1 %ETHPORT-5-IF_UP: a", "2026-11-22T03:00:00", "nx1", "", None, "%ETHPORT"),
+    ("<166>:Nov 22 10:00:00 UTC: %ASA-6-302010: a", "2026-11-22T10:00:00", None, "", None, "%ASA"),
+    ("<189>29: sw1: 000025: *Nov 22 10:00:00.123: %SYS-5-X: a", "2026-11-22T03:00:00.123", "sw1", "", 25, "%SYS"),
+    ("<189>29: 10.0.0.1: 25: .Nov 22 10:00:00 ICT: %SYS-5-X: a", "2026-11-22T03:00:00", "10.0.0.1", "", 25, "%SYS"),
+    ("<189>29: 000025: Nov 22 2026 10:00:00 ICT: %SYS-5-X: a", "2026-11-22T03:00:00", None, "", 25, "%SYS"),
+    (
+        "<190>1: RP/0/RP0/CPU0:Nov 22 10:00:00 UTC: SSHD_[9]: %S-SSHD-6-X : a",
+        "2026-11-22T10:00:00",
+        None,
+        "SSHD_",
+        1,
+        "%S",
+    ),
+    (
+        "<190>1: xr1 RP/0/RSP0/CPU0:Nov 22 10:00:00 : ifmgr[2]: %P-L-3-U : a",
+        "2026-11-22T03:00:00",
+        "xr1",
+        "ifmgr",
+        1,
+        "%P",
+    ),
+    (
+        "RP/0/RP0/CPU0:xr1:Nov 22 10:00:00 UTC: config[6]: %M-C-6-D : a",
+        "2026-11-22T10:00:00",
+        "xr1",
+        "config",
+        None,
+        "%M",
+    ),
+    ("Nov 22 09:13:00 r1 82: Nov 22 10:12:56.872: %SYS-5-X: a", "2026-11-22T03:12:56.872", "r1", "", 82, "%SYS"),
+    ("Nov 22 09:13:00 r1 82: %SYS-5-X: a", "2026-11-22T02:13:00", "r1", "", 82, "%SYS"),
+    (
+        "Nov 22 09:13:00 10.0.0.7 29: sw1: Nov 22 10:00:00 ICT: %SYS-5-X: a",
+        "2026-11-22T03:00:00",
+        "sw1",
+        "",
+        29,
+        "%SYS",
+    ),
+    ("<132>wlc1: *spamTask0: Nov 22 10:00:00.1: %CAPWAP-3-X: a", "2026-11-22T03:00:00.1", "wlc1", "", None, "%CAPWAP"),
+    ("*apfTask_0: Nov 22 10:00:00.1: %APF-3-X: a", "2026-11-22T03:00:00.1", None, "", None, "%APF"),
+    ("<189>Nov 22 10:00:00 sw1: %LINK-3-UPDOWN: a", "2026-11-22T03:00:00", "sw1", "", None, "%LINK"),
+    ("<189>Nov 22 10:00:00 eos1 Ebra: %LINK-3-UPDOWN: a", "2026-11-22T03:00:00", "eos1", "Ebra", None, "%LINK"),
+    ("<166>2026-11-22T10:00:00Z ftd1 : %FTD-6-302014: a", "2026-11-22T10:00:00", "ftd1", "", None, "%FTD"),
+    ("Nov 22 10:00:00 2026-11-22T09:00:00Z ftd1 %FTD-6-302014: a", "2026-11-22T09:00:00", "ftd1", "", None, "%FTD"),
+    ("<189>2: R1: Switch 1 R0/0: sessmgrd: %AUTHMGR-5-START: a", None, "R1", "", 2, "%AUTHMGR"),
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "moment", "host", "tag", "sequence", "message"), CISCO, ids=[form[0] for form in CISCO]
+)
+def test_what_cisco_puts_before_a_message(
+    line: str, moment: str | None, host: str | None, tag: str, sequence: int | None, message: str
+) -> None:
+    found = header(line)
+    assert found.when == (None if moment is None else datetime.fromisoformat(moment).replace(tzinfo=UTC))
+    assert (found.fields.get("log.syslog.hostname"), found.app_name) == (host, tag)
+    assert found.fields.get("event.sequence") == sequence
+    assert found.message.startswith(message)
