@@ -8,6 +8,13 @@
         - when: {type: traffic, action: [deny, blocked]}
           set: {event.action: connection-denied, event.outcome: failure}
         - set: {event.category: [network]}
+      meaning:             # one look-up, for long catalogues: `is` are values of the key `by` (of its end, with `last`)
+        by: logid
+        last: 5
+        of:
+          - is: [32001, 32006]
+            set: {event.action: login}
+          - set: {event.category: [host]}    # any other value
 
 A condition compares without regard to case; `{re: ...}`, `{exists: true}` and `{not: ...}` stand where a
 value is not enough. Of two keys for one field the first written wins. What `keys` does not name is looked up
@@ -15,7 +22,7 @@ in `_common.yaml`, the names that many senders use, unless `common: false`. `onl
 without which the message is another's, as `requires` is for keys alone. `keep: <prefix>` keeps
 the pairs nobody named, below that prefix. csv: `columns` are the names in order, or `{at: 3, TRAFFIC: [...], ...}`
 when a column says which; `separator`. json: nested keys are joined by dots. any: whichever of json, cef, leef, sd
-and pairs the message is, for products that can be set to each. own: parser.py has `pairs_of(line)`. `text: <key>`
+and pairs the message is, for products that can be set to each. own: parser.py has `read(line)`. `text: <key>`
 is a value that the parser's `rules` read.
 """
 
@@ -23,7 +30,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -68,6 +75,32 @@ class Case:
     keys: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Cases of which one counts: the first that fits, or the one a key's value names."""
+
+    cases: tuple[Case, ...]
+    by: str = ""
+    last: int = 0  # characters of the value that count; 0: all
+    named: Mapping[str, Case] = field(default_factory=dict)
+
+    def case_for(self, pairs: Pairs) -> Case | None:
+        if self.by:
+            value = pairs.get(self.by)
+            if value is not None:
+                text = str(value)
+                named = self.named.get((text[-self.last :] if self.last else text).lower())
+                if named is not None:
+                    return named
+        for case in self.cases:
+            for condition in case.when:
+                if not condition.holds(pairs):
+                    break
+            else:
+                return case
+        return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Structured:
     """What one parser does with the pairs of a message."""
@@ -76,7 +109,7 @@ class Structured:
     requires: tuple[str, ...]
     only: tuple[Condition, ...]
     keys: tuple[tuple[str, str], ...]  # (key, field), the preferred key of a field last
-    cases: tuple[tuple[Case, ...], ...]
+    groups: tuple[Group, ...]
     is_common: bool
     keep: str
     text: str
@@ -90,7 +123,7 @@ class Structured:
             requires=tuple(document.get("requires", ())),
             only=tuple(_condition(key, wanted) for key, wanted in document.get("only", {}).items()),
             keys=keys,
-            cases=tuple(tuple(_case(case) for case in group) for group in document.get("cases", {}).values()),
+            groups=tuple(_group(group) for group in document.get("cases", {}).values()),
             is_common=document.get("common", True),
             keep=document.get("keep", ""),
             text=document.get("text", ""),
@@ -110,14 +143,13 @@ class Structured:
         for key, name in self.keys:
             if key in pairs:
                 put(fields, name, pairs[key])
-        for group in self.cases:
-            for case in group:
-                if all(condition.holds(pairs) for condition in case.when):
-                    for key, name in case.keys:
-                        if key in pairs:
-                            put(fields, name, pairs[key])
-                    fields.update(case.fields)
-                    break
+        for group in self.groups:
+            case = group.case_for(pairs)
+            if case is not None:
+                for key, name in case.keys:
+                    if key in pairs:
+                        put(fields, name, pairs[key])
+                fields.update(case.fields)
         if self.is_common:
             add_common(fields, pairs)
         if self.keep:
@@ -163,8 +195,19 @@ def _keys(written: Mapping[str, str | Sequence[str]]) -> tuple[tuple[str, str], 
     return tuple(reversed(pairs))  # what is put last stays
 
 
+def _group(document: Sequence[Mapping[str, Any]] | Mapping[str, Any]) -> Group:
+    if not isinstance(document, Mapping):
+        return Group(tuple(map(_case, document)))
+    unknown = set(document) - {"by", "last", "of"}
+    if unknown:
+        raise ValueError(f"a group of cases by a key has by, last and of, not {sorted(unknown)[0]!r}")
+    named = {str(value).lower(): _case(case) for case in document["of"] for value in case.get("is", ())}
+    others = tuple(_case(case) for case in document["of"] if "is" not in case)
+    return Group(others, document["by"], document.get("last", 0), named)
+
+
 def _case(document: Mapping[str, Any]) -> Case:
-    unknown = set(document) - {"when", "set", "keys"}
+    unknown = set(document) - {"when", "set", "keys", "is"}
     if unknown:
         raise ValueError(f"a case has when, set and keys, not {sorted(unknown)[0]!r}")
     return Case(
@@ -207,7 +250,7 @@ def _reader(document: Mapping[str, Any], own: Read | None) -> Read:
     }
     if kind not in readers:
         raise ValueError(
-            f"unknown format {kind!r}, known are any, csv, own (with pairs_of in parser.py), pairs, {', '.join(readers)}"
+            f"unknown format {kind!r}, known are any, csv, own (with read in parser.py), pairs, {', '.join(readers)}"
         )
     return readers[kind]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from monitoring.errors import ParserError
-from monitoring.parsers import Index, Line, ip_text, load, mac_text
+from monitoring.parsers import Index, Line, any_pairs, ip_text, load, mac_text
 from monitoring.parsers._rules import RuleSet
+from monitoring.parsers._structured import Structured
 from tests.unit.monitoring.lab import RECEIVED
 
 
@@ -113,3 +115,39 @@ def test_addresses_in_their_usual_form() -> None:
     assert ip_text("2001:DB8:0:0::1") == "2001:db8::1"
     assert ip_text("10.0.0.256") is None
     assert mac_text("02:aa:BB:00:00:01") == "02-AA-BB-00-00-01"
+
+
+def test_a_rule_may_take_what_its_sentence_names() -> None:
+    rules = RuleSet.of(
+        {"takes_unknown": True, "words": True, "rules": [{"pattern": "hello", "words": True}, {"pattern": "bye"}]}
+    )
+
+    def source(text: str) -> object:
+        return (rules.parse(Line(text, "", RECEIVED)) or {}).get("source.ip")
+
+    assert source("hello from 192.0.2.1") == "192.0.2.1"
+    assert source("bye from 192.0.2.1") is None
+    assert source("what from 192.0.2.1") == "192.0.2.1"
+
+
+def test_a_group_by_a_key_takes_the_named_case_else_the_first_that_fits() -> None:
+    group = {
+        "by": "id",
+        "last": 2,
+        "of": [{"is": [1, "07"], "set": {"event.action": "login"}}, {"set": {"event.action": "other"}}],
+    }
+    made = Structured.of({"format": "pairs", "cases": {"meaning": group}, "common": False})
+    assert [made.fields_of({"id": written})["event.action"] for written in ("100107", 1, "08")] == [
+        "login",
+        "login",
+        "other",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ['{"user": "an"}', "CEF:0|V|P|1|7|n|3|user=an", "LEEF:1.0|V|P|1|7|user=an", "user=an", 'x user="an" y']
+)
+def test_a_product_with_several_formats_is_read_in_any(text: str) -> None:
+    document = json.loads(text) if text.startswith("{") else None
+    pairs = any_pairs(Line(text, "", RECEIVED, document=document))
+    assert pairs is not None and pairs["user"] == "an"

@@ -1,0 +1,93 @@
+"""FortiOS: the pairs in any of their clothes, the time out of three keys, and what stands inside a value."""
+
+from __future__ import annotations
+
+import re
+
+from monitoring.event import Value
+from monitoring.parsers import Line, Pairs, Parsed, cef_of, ip_text, pairs_of, put
+
+NANOSECONDS = 1_000_000_000
+_INTERFACE_OF_USER = re.compile(r"([\w-]{1,32})\(([0-9A-Fa-f:.]{2,45})\)")  # ui="https(10.0.0.1)"
+_COMMAS = re.compile(r"date=[\d-]{8,10},")  # the mode that is called CSV
+_PREFIX = "FTNTFGT"
+_TUNNELS = {"tunnel-up": "vpn-tunnel-up", "tunnel-down": "vpn-tunnel-down"}
+
+
+def pairs_of_cef(text: str) -> Pairs | None:
+    """The keys of FortiOS out of its CEF: `FTNTFGTlogid` is `logid`; the type stands in the header's name too."""
+    found = cef_of(text)
+    if found is None:
+        return None
+    plain = {key.removeprefix(_PREFIX): value for key, value in found.items()}
+    kind, _, subtype = str(found.get("cef.name", "")).split(" ")[0].partition(":")
+    category, _, below = str(found.get("cat", "")).partition(":")
+    plain.setdefault("logid", found.get("cef.id", ""))
+    plain.setdefault("type", category or kind)
+    plain.setdefault("subtype", (below or subtype).split(" ")[0])
+    for key, name in (("act", "action"), ("outcome", "status"), ("sproc", "ui"), ("request", "url")):
+        if key in found:
+            plain.setdefault(name, found[key])
+    return plain
+
+
+def read(line: Line) -> Pairs | None:
+    text = line.text
+    if "CEF:" in text:
+        return pairs_of_cef(text)
+    pairs = pairs_of(text, "," if _COMMAS.search(text, 0, 200) else " ")
+    if "log_id" in pairs:
+        pairs.setdefault("logid", pairs["log_id"])
+    return pairs
+
+
+def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
+    """What is written in two keys, or inside one."""
+    if "logid" not in pairs and "devid" not in pairs and "cef.id" not in pairs:
+        return None
+    _add_time(fields, pairs)
+    duration = pairs.get("duration")
+    if duration is not None and str(duration).isdecimal():
+        fields["event.duration"] = int(duration) * NANOSECONDS
+    if "url" in pairs:
+        _add_url(fields, str(pairs["url"]))
+    if pairs["type"] == "event":
+        _refine_event(fields, pairs)
+    return fields
+
+
+def _add_time(fields: dict[str, Value], pairs: Pairs) -> None:
+    date, clock = pairs.get("date"), pairs.get("time")
+    if "tz" in pairs:
+        fields["event.timezone"] = str(pairs["tz"])
+    if "eventtime" in pairs:
+        fields["@timestamp"] = str(pairs["eventtime"])
+    elif date is not None and clock is not None:
+        fields["@timestamp"] = f"{date} {clock}"
+    elif "start" in pairs or "rt" in pairs:
+        fields["@timestamp"] = str(pairs.get("start") or pairs["rt"])
+
+
+def _add_url(fields: dict[str, Value], url: str) -> None:
+    domain = fields.get("url.domain")
+    if url.startswith("/") and domain:
+        scheme = "https" if fields.get("network.protocol") == "https" else "http"
+        url = f"{scheme}://{domain}{url}"
+    put(fields, "url.full", url)
+
+
+def _refine_event(fields: dict[str, Value], pairs: Pairs) -> None:
+    ui = str(pairs.get("ui", ""))
+    if ui:
+        match = _INTERFACE_OF_USER.match(ui)
+        address = None if match is None else ip_text(match[2])
+        if match is not None and address is not None:
+            fields.setdefault("source.ip", address)
+            fields.setdefault("network.protocol", match[1].lower())
+        else:
+            fields.setdefault("network.protocol", ui.lower())
+    action = str(pairs.get("action", ""))
+    if action in _TUNNELS:
+        fields["event.action"] = _TUNNELS[action]
+    elif "event.action" not in fields and action:
+        fields["event.action"] = action.lower().replace(" ", "-")
