@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from monitoring.durable import read_json
+from monitoring.progress import Progress
+from monitoring.senders import suspicion_of
 from monitoring.spool import Arrivals, SpoolReader, Tally, spools
-from monitoring.storing import Progress
 
 Counts = Mapping[str, int]  # by source: "<receiver> <peer>"
 ByReason = Mapping[str, Counts]
@@ -58,6 +59,8 @@ class Balance:
     damaged_octets: int  # of the spool, unreadable
     missing_octets: int  # of the spool, removed before the store had them
     trouble: str  # why the spool takes nothing now, "" when it does
+    senders: Mapping[str, Any] = field(default_factory=dict)  # by peer, see `monitoring.senders`; not the ordinary ones
+    spools: Mapping[str, Any] = field(default_factory=dict)  # by name: octets held, and the budget of each
 
     @property
     def balances(self) -> bool:
@@ -83,6 +86,8 @@ class Balance:
             "reasons": {"dropped": self.dropped, "dead": self.dead, "refused": self.refused, "cut": self.cut},
             "polls": self.polls,
             "spool": {"damaged_octets": self.damaged_octets, "missing_octets": self.missing_octets},
+            "spools": self.spools,
+            "senders": {p: {**s, "suspicion": suspicion_of(s)} for p, s in self.senders.items()},
             "trouble": self.trouble,
         }
 
@@ -100,6 +105,7 @@ def balance_of(data_dir: Path) -> Balance:
     collect = _collectors(data_dir)
     received, in_flight, stored = Arrivals(), Tally(), Tally()
     dead: dict[str, Tally] = {}
+    discarded: dict[str, Tally] = {}
     damaged = missing = 0
     for directory in spools(data_dir):
         reader = SpoolReader(directory)
@@ -113,6 +119,8 @@ def balance_of(data_dir: Path) -> Balance:
         _add(stored, progress.stored.counts)
         for reason, tally in progress.dead.items():
             _add(dead.setdefault(reason, Tally()), tally.counts)
+        for reason, tally in progress.discarded.items():
+            _add(discarded.setdefault(reason, Tally()), tally.counts)
         damaged += progress.damaged_octets + reader.damaged_octets
         missing += progress.missing_octets + reader.missing_octets
     dropped, refused = _by_reason(collect, "dropped"), _by_reason(collect, "refused")
@@ -121,20 +129,32 @@ def balance_of(data_dir: Path) -> Balance:
         stored=stored,
         dead=_sum(t.counts for t in dead.values()),
         dropped=_sum(dropped.values()),
+        discarded=_sum(t.counts for t in discarded.values()),
         in_flight=in_flight,
         rates=_summed(_of(document, "rates") for document in collect),
     )
     return Balance(
         sources=_sources(sums),
-        dropped=dropped,
+        dropped={**dropped, **{reason: t.counts for reason, t in discarded.items()}},
         dead={reason: dict(t.counts) for reason, t in dead.items()},
         cut=_sum(_of(document, "cut") for document in collect).counts,
         refused=refused,
         polls=_sum(_of(document, "polls") for document in collect).counts,
         damaged_octets=damaged,
         missing_octets=missing,
+        senders=_of(store, "senders"),
+        spools=_spools(collect),
         trouble="\n".join(str(document["trouble"]) for document in collect if document.get("trouble")),
     )
+
+
+def _spools(collect: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for document in collect:
+        gauges = _of(document, "gauges")
+        use = {name: gauges.get(f"spool_{name}", 0) for name in ("octets", "budget_octets")}
+        found |= dict.fromkeys(_of(document, "spools"), use)
+    return found
 
 
 def _collectors(data_dir: Path) -> list[Mapping[str, Any]]:
@@ -158,20 +178,21 @@ class Sums:
     received: Arrivals
     stored: Tally
     dead: Tally
-    dropped: Tally
+    dropped: Tally  # before it was spooled
+    discarded: Tally  # after: dead letters given up
     in_flight: Tally
     rates: Mapping[str, float]
 
 
 def _sources(sums: Sums) -> tuple[SourceBalance, ...]:
-    tallies = (sums.received, sums.stored, sums.dead, sums.dropped, sums.in_flight)
+    tallies = (sums.received, sums.stored, sums.dead, sums.dropped, sums.discarded, sums.in_flight)
     return tuple(
         SourceBalance(
             source=name,
             received=sums.received.counts.get(name, 0) + sums.dropped.counts.get(name, 0),
             stored=sums.stored.counts.get(name, 0),
             dead=sums.dead.counts.get(name, 0),
-            dropped=sums.dropped.counts.get(name, 0),
+            dropped=sums.dropped.counts.get(name, 0) + sums.discarded.counts.get(name, 0),
             in_flight=sums.in_flight.counts.get(name, 0),
             octets=sums.received.octets.get(name, 0),
             last_seen=_moment(sums.received.last_us.get(name)),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from canh.context import Context
+from monitoring.senders import suspicion_of
 from monitoring.stats import SOURCE_COUNTS as COLUMNS
 
 if TYPE_CHECKING:
@@ -37,6 +39,27 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     return 0 if balance.balances else 1
 
 
+SUSPICIONS = {
+    "nat-or-relay": "several names behind one address: a relay or NAT that is not declared",
+    "forged": "the name of another device over UDP: NAT, or forged",
+    "other-name": "not the name the inventory has for this address",
+    "undeclared": "in no inventory",
+}
+
+
+def _sender_line(peer: str, sender: Mapping[str, Any], suspicion: str) -> str:
+    names = ", ".join(f"{name} ({n})" for name, n in sender["names"].items())
+    if sender["unnamed"]:
+        names += f" and more ({sender['unnamed']})"
+    text = f"sender {peer} ({', '.join(sender['receivers'])}): {SUSPICIONS[suspicion]}"
+    # A name came from a stranger: nothing of it may reach the terminal but what is printed.
+    return text + f"; calls itself {printable(names)}" if names else text
+
+
+def printable(text: str) -> str:
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
 def _show(balance: Balance) -> None:
     if not balance.sources:
         print("nothing received yet", file=sys.stderr)
@@ -54,6 +77,12 @@ def _show(balance: Balance) -> None:
                 print(f"{title}: {reason}: {source}: {n}")
     for source, n in balance.cut.items():
         print(f"cut: {source}: {n}")
+    for peer, sender in balance.senders.items():
+        if suspicion := suspicion_of(sender):
+            print(_sender_line(peer, sender, suspicion))
+    for name, use in balance.spools.items():
+        held, budget = use["octets"] / 2**20, use["budget_octets"] / 2**20
+        print(f"spool {name}: {held:.1f} MiB of {budget:.0f} MiB")
     if balance.polls:
         print("polls: " + ", ".join(f"{n} {name}" for name, n in balance.polls.items()))
     if balance.damaged_octets or balance.missing_octets:

@@ -20,10 +20,15 @@ class Tally:
 
     def add(self, source: str, n: int = 1) -> str:
         """Count `n`; returns the name under which they count."""
-        if source not in self.counts and len(self.counts) >= MOST_SOURCES:
-            source = f"{source.partition(' ')[0]} {OTHER}"
-        self.counts[source] = self.counts.get(source, 0) + n
-        return source
+        name = self.named(source)
+        self.counts[name] = self.counts.get(name, 0) + n
+        return name
+
+    def named(self, source: str) -> str:
+        """The name under which a source counts."""
+        if source in self.counts or len(self.counts) < MOST_SOURCES:
+            return source
+        return f"{source.partition(' ')[0]} {OTHER}"
 
     def by_receiver(self) -> dict[str, int]:
         totals: dict[str, int] = {}

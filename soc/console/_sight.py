@@ -120,6 +120,8 @@ def counts_by_device(province: Province, counted: Counted) -> dict[str, int]:
     """Messages received so far of every device of the inventory, whatever address they came from."""
     counts = dict.fromkeys(province.devices, 0)
     for source in counted.sources:
+        if source.source.startswith("canh "):  # what we say of a device is no sign of its life
+            continue
         if device := _device_at(province, source.source.rpartition(" ")[2]):
             counts[device] += source.received
     return counts

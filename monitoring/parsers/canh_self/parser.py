@@ -1,0 +1,70 @@
+"""The platform's own messages: `spool-usage`, `source-silent`, `source-returned`."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from monitoring.event import Value
+from monitoring.parsers import Line, number_of, text_of
+
+_LEVELS = {
+    "normal": "has room again",
+    "alert": "is filling: whoever reads it has fallen behind",
+    "tcp-waits": "is nearly full: senders over TCP have to wait",
+}
+
+
+def parse(line: Line) -> dict[str, Value] | None:
+    """The fields of a message; None for JSON that is not ours."""
+    try:
+        said = json.loads(line.text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(said, dict):
+        return None
+    kind = text_of(said.get("kind"))
+    if kind == "spool-usage":
+        return _usage(said)
+    return _silence(kind, said) if kind in ("source-silent", "source-returned") else None
+
+
+def _usage(said: dict[str, Any]) -> dict[str, Value]:
+    level, name = text_of(said.get("level")), text_of(said.get("spool"))
+    percent = number_of(said.get("used_percent")) or 0
+    return {
+        "event.action": "spool-usage",
+        "event.category": ("host",),
+        "event.type": ("info",),
+        "event.outcome": "success" if level == "normal" else "failure",
+        "canh.spool.name": name,
+        "canh.spool.level": level,
+        "canh.spool.used_percent": percent,
+        "canh.spool.budget_octets": number_of(said.get("budget_octets")) or 0,
+        "message": f"the spool {name} {_LEVELS.get(level, level)} ({percent} % of its budget)",
+    }
+
+
+def _silence(kind: str, said: dict[str, Any]) -> dict[str, Value]:
+    device, is_silent = text_of(said.get("device")), kind == "source-silent"
+    limit, since, last = (number_of(said.get(key)) for key in ("limit_s", "silent_s", "last_s"))
+    fields: dict[str, Value] = {
+        "event.action": kind,
+        "event.category": ("host",),
+        "event.type": ("end",) if is_silent else ("start",),
+        "event.outcome": "failure" if is_silent else "success",
+        "canh.device": device,
+        "canh.heartbeat.limit_s": limit or 0,
+    }
+    if last is not None and 0 <= last < 4e9:
+        fields["canh.heartbeat.last"] = datetime.fromtimestamp(last, UTC).isoformat(timespec="microseconds")[:26] + "Z"
+        fields["canh.heartbeat.silent_s"] = since or 0
+    if not is_silent:
+        heard = "sends logs again" if last is not None else "sends its first logs"
+    elif last is None:
+        heard = "has never sent a log"
+    else:
+        heard = f"has sent no log for {since} s"
+    fields["message"] = f"{device} {heard} (usual: {limit} s at most)" if is_silent else f"{device} {heard}"
+    return fields
