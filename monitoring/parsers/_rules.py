@@ -7,7 +7,8 @@
 A pattern is a regular expression that must match from the first character on, in which
 `<field>` or `<field:kind>` stands for a value. `\\<` is a literal. Kinds are those of `KINDS`; a value
 is put into the form its field has (an address, a port, a user with his domain), and left out when it is nothing.
-`<=name>` stands for the piece of that name below `terms`. Rules are tried in order, those whose literal
+`<=name>` stands for the piece of that name below `terms`,
+a kind of the parser's own is below `kinds`. Rules are tried in order, those whose literal
 beginning does not fit are skipped without a match. A rule with `code: [..]` is only tried when `before` has taken
 out one of these as `event.code`. With `words: true` a rule (or the document, for messages no rule fits) also takes
 what the sentence itself names: addresses, ports, users.
@@ -101,7 +102,7 @@ class RuleSet:
         return cls(
             rules=tuple(rule for rule in rules if not rule.codes),
             by_code={code: tuple(r for r in rules if not r.codes or code in r.codes) for code in codes},
-            before=None if before is None else _rule({"pattern": before}),
+            before=None if before is None else _rule({"pattern": before, "kinds": document.get("kinds", {})}),
             takes_unknown=bool(document.get("takes_unknown", False)),
             has_words=bool(document.get("words", False)),
         )
@@ -140,27 +141,30 @@ def _words() -> Any:
 
 
 def rules_of(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The rules as written, their terms put in. Raises KeyError for a term that is none."""
+    """The rules as written, their terms and own kinds put in. Raises KeyError for a term that is none."""
     terms: Mapping[str, str] = document.get("terms", {})
+    own = {"kinds": document["kinds"]} if "kinds" in document else {}
 
     def whole(pattern: str) -> str:
         return _TERM.sub(lambda match: whole(terms[match[1]]), pattern)
 
     return [
-        {**rule, "pattern": whole(rule["pattern"])} if "pattern" in rule else rule for rule in document.get("rules", ())
+        {**own, **rule, "pattern": whole(rule["pattern"])} if "pattern" in rule else rule
+        for rule in document.get("rules", ())
     ]
 
 
 def _rule(document: Mapping[str, Any]) -> Rule:
     written = document.get("pattern", "") if "code" in document else document["pattern"]
+    kinds = {**KINDS, **document.get("kinds", {})}
     groups: list[tuple[str, str, str]] = []
 
     def place(match: re.Match[str]) -> str:
         kind = match[2] or "word"
-        if kind not in KINDS:
+        if kind not in kinds:
             raise ValueError(f"pattern {written!r}: unknown kind {kind}")
         groups.append((f"p{len(groups)}", match[1], kind))
-        return f"(?P<{groups[-1][0]}>{KINDS[kind]})"
+        return f"(?P<{groups[-1][0]}>{kinds[kind]})"
 
     try:
         pattern = re.compile(_PLACE.sub(place, written), re.DOTALL)

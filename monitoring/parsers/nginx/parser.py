@@ -1,103 +1,108 @@
-"""nginx over syslog: access lines (common, combined) and error lines under one tag."""
+"""nginx: access lines (common, combined, JSON) and error lines, under one tag or in files of their own."""
 
 from __future__ import annotations
 
 import re
 
 from monitoring.event import Value
-from monitoring.parsers import Line, ip_text
+from monitoring.parsers import Line, add_common, flat_of, put
+from monitoring.parsers._access import access_of, add_request, add_status
 
-_ACCESS = re.compile(
-    r"(\S+) \S+ (.{1,256}?) \[(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}:\d{2}:\d{2}) ([+-]\d{4})\] "
-    r'"((?:[^"\\]|\\.)*)" (\d{3}) (\d+|-)(?: "((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)")?'
-)
-_MONTHS = {
-    name: f"{n:02}"
-    for n, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)
-}
 _ERROR = re.compile(r"(?:(\d{4}/\d{2}/\d{2} \d{2}:\d{2}:\d{2}) )?\[(\w+)\] (\d+)#(\d+): (?:\*(\d+) )?(.*)", re.DOTALL)
-_DETAIL = re.compile(r', (client|server|host): "?([^",]+)"?')
-_REQUEST = re.compile(r', request: "([A-Z]{1,16}) (\S+) HTTP/([\d.]+)"')
+_DETAIL = re.compile(r', (client|server|host|upstream|referrer|login): "?([^",]+)"?')
+_REQUEST = re.compile(r', request: "([A-Z]{1,16} [^"]+)"')
+_MODSECURITY = re.compile(r'\[(id|msg|severity|uri|unique_id|hostname) "([^"]*)"\]')
+_JSON = {
+    "remote_addr": "source.ip", "remote_port": "source.port", "client_ip": "source.ip", "remote_user": "user.name",
+    "time_local": "@timestamp", "time_iso8601": "@timestamp", "msec": "@timestamp",
+    "request_method": "http.request.method",
+    "request_uri": "url.original", "uri": "url.path", "args": "url.query", "host": "url.domain",
+    "http_host": "url.domain",
+    "server_name": "url.domain", "status": "http.response.status_code", "body_bytes_sent": "http.response.body.bytes",
+    "http_referrer": "http.request.referrer", "http_referer": "http.request.referrer",
+    "http_user_agent": "user_agent.original",
+    "http_x_forwarded_for": "network.forwarded_ip", "scheme": "url.scheme", "server_addr": "destination.ip",
+    "server_port": "destination.port", "request_id": "http.request.id", "request_length": "http.request.bytes",
+    "bytes_sent": "http.response.bytes", "upstream_addr": "canh.upstream.address", "ssl_protocol": "tls.version",
+    "ssl_cipher": "tls.cipher", "hostname": "host.name", "remoteAddr": "source.ip",
+}  # fmt: skip
 
 
 def parse(line: Line) -> dict[str, Value] | None:
     """The request or the error of a line; other words of nginx have only their message."""
-    access = _ACCESS.match(line.text)
-    if access is not None:
-        return _access(access)
+    if line.document is not None:
+        return _json(flat_of(line.document))
     error = _ERROR.match(line.text)
     if error is not None:
         return _error(error)
+    access = access_of(line.text)
+    if access is not None:
+        return {"event.dataset": "nginx.access"} | access
     return (
         {"event.dataset": "nginx.error", "event.category": ("web",), "event.type": ("info",)} if line.app_name else None
     )
 
 
-def _access(match: re.Match[str]) -> dict[str, Value]:
-    client, user, day, month, year, clock, zone, request, status, octets, referrer, agent = match.groups()
+def _json(pairs: dict[str, object]) -> dict[str, Value]:
     fields: dict[str, Value] = {
         "event.dataset": "nginx.access",
         "event.action": "http-request",
         "event.category": ("web",),
         "event.type": ("access",),
-        "event.outcome": "success" if int(status) < 400 else "failure",
-        "http.response.status_code": int(status),
+        "network.protocol": "http",
     }
-    _add_address(fields, client)
-    if user != "-":
-        fields["user.name"] = user
-    if octets != "-":
-        fields["http.response.body.bytes"] = int(octets[:18])
-    if referrer and referrer != "-":
-        fields["http.request.referrer"] = referrer
-    if agent and agent != "-":
-        fields["user_agent.original"] = agent
-    method, space, rest = request.partition(" ")
-    target, _, version = rest.rpartition(" HTTP/")
-    if space and target and method.isalpha():
-        _add_request(fields, method, target, version)
-    if month in _MONTHS:
-        fields["@timestamp"] = f"{year}-{_MONTHS[month]}-{day}T{clock}{zone}"
+    for key, field in _JSON.items():
+        if key in pairs and field not in fields:
+            put(fields, field, pairs[key])
+    add_request(fields, str(pairs.get("request", "")))
+    status = fields.get("http.response.status_code")
+    if isinstance(status, int):
+        add_status(fields, status)
+    add_common(fields, pairs)
     return fields
 
 
 def _error(match: re.Match[str]) -> dict[str, Value]:
-    _, level, pid, _, connection, message = match.groups()
+    when, level, pid, thread, connection, message = match.groups()
     fields: dict[str, Value] = {
         "event.dataset": "nginx.error",
         "event.category": ("web",),
         "event.type": ("error",) if level in ("error", "crit", "alert", "emerg") else ("info",),
         "log.level": level,
         "process.pid": int(pid[:9]),
+        "process.thread.id": int(thread[:9]),
+        "message": message,
     }
+    if when:
+        fields["@timestamp"] = when
     if connection:
         fields["canh.connection.id"] = connection
     for name, value in _DETAIL.findall(message):
         if name == "client":
-            _add_address(fields, value)
+            put(fields, "source.ip", value)
         elif name == "host":
-            fields["url.domain"] = value
+            put(fields, "url.domain", value.partition(":")[0])
+        elif name == "upstream":
+            put(fields, "canh.upstream.address", value)
+        elif name == "referrer":
+            put(fields, "http.request.referrer", value)
     request = _REQUEST.search(message)
     if request is not None:
-        _add_request(fields, *request.groups())
+        fields["network.protocol"] = "http"
+        add_request(fields, request[1])
     fields["event.reason"] = message.partition(", client:")[0]
+    if "ModSecurity" in message:
+        _add_rule(fields, message)
     return fields
 
 
-def _add_address(fields: dict[str, Value], client: str) -> None:
-    address = ip_text(client)
-    if address is not None:
-        fields["source.ip"] = address
-    else:
-        fields["source.domain"] = client
-
-
-def _add_request(fields: dict[str, Value], method: str, target: str, version: str) -> None:
-    path, mark, query = target.partition("?")
-    fields["http.request.method"] = method
-    fields["url.original"] = target
-    fields["url.path"] = path
-    if mark:
-        fields["url.query"] = query
-    if version:
-        fields["http.version"] = version
+def _add_rule(fields: dict[str, Value], message: str) -> None:
+    found = dict(_MODSECURITY.findall(message))
+    for key, field in (("id", "rule.id"), ("msg", "rule.name"), ("uri", "url.path"), ("hostname", "url.domain")):
+        put(fields, field, found.get(key))
+    if "id" in found:
+        fields |= {
+            "event.category": ("web", "intrusion_detection"),
+            "event.type": ("info", "denied") if "denied" in message else ("info",),
+            "event.action": "attack-detected",
+        }
