@@ -26,7 +26,7 @@ _PLAIN = re.compile(
     rf"(?:{_MONTH}) [ \d]\d \d{{2}}:\d{{2}}:\d{{2}}(?= (?!\d{{4}}[ ,\]:]|[A-Z]{{1,5}}[ :)]|[+-]\d|(?:UTC|GMT)[+-]))"
 )
 _ISO = re.compile(
-    r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})[T _-]{1,2}"
+    r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})[T _:-]{1,2}"
     rf"{_CLOCK}{_HALF}{_ZONE}"
 )
 _NUMBERS = r"(?P<first>\d{1,2})(?P<mark>[/.-])(?P<second_>\d{1,2})(?P=mark)"  # day and month, in either order
@@ -37,7 +37,7 @@ _OTHERS = tuple(
         rf"\[?(?P<day>\d{{1,2}})/(?P<month>{_MONTH})/(?P<year>\d{{4}})[: ]{_CLOCK}{_ZONE}\]?",  # web servers
         rf"{_WEEKDAY}(?P<day>\d{{1,2}})[- ]?(?P<month>{_MONTH})[a-z]{{0,6}}[- ]?(?P<year>\d{{4}}|\d{{2}})[ T:]{{1,2}}"
         rf"{_CLOCK}{_HALF}{_ZONE}",
-        rf"{_NUMBERS}(?P<year>\d{{4}}|\d{{2}}),? {_CLOCK}{_HALF}{_ZONE}",
+        rf"{_NUMBERS}(?P<year>\d{{4}}|\d{{2}})(?:,? |:){_CLOCK}{_HALF}{_ZONE}",
         rf"{_CLOCK}{_HALF} {_NUMBERS}(?P<year>\d{{4}}){_ZONE}",  # ZTE
         rf"{_CLOCK} (?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}}){_ZONE}",
         r"(?P<year>\d{4})-?(?P<month>\d{2})-?(?P<day>\d{2})[T -]?(?P<hour>\d{2}):?(?P<minute>\d{2}):?(?P<second>\d{2})"

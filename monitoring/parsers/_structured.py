@@ -23,7 +23,10 @@ without which the message is another's, as `requires` is for keys alone. `keep: 
 the pairs nobody named, below that prefix. csv: `columns` are the names in order, or `{at: 3, TRAFFIC: [...], ...}`
 when a column says which; `separator`. json: nested keys are joined by dots. any: whichever of json, cef, leef, sd
 and pairs the message is, for products that can be set to each. own: parser.py has `read(line)`. `text: <key>`
-is a value that the parser's `rules` read.
+is a value that the parser's `rules` read. `time: ["date time tz", eventtime]` is the event's own time, of the first
+entry whose keys are all there; `durations: {elapsed: s, rtt: ms}` are `event.duration` in the unit named.
+`like: [generic_cef]` takes over the keys of another parser, after those written here. `infer: [act, msg]` are keys
+whose words tell what happened where no case has said it.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ import yaml
 from monitoring.event import Value
 from monitoring.parsers._fields import NOTHING, put
 from monitoring.parsers._formats import Pairs, cef_of, csv_of, flat_of, leef_of, pairs_of, structured_pairs
+from monitoring.parsers._infer import infer
 from monitoring.parsers._line import Line
 
 Read = Callable[[Line], Pairs | None]
@@ -47,6 +51,8 @@ KEYS = frozenset(
     {"format", "requires", "keys", "cases", "common", "keep", "columns", "separator", "text", "stop", "begin", "only"}
 )
 LONGEST_KEY = 128
+_DECIMAL = re.compile(r"\d{1,12}\.\d{1,9}")
+NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +119,16 @@ class Structured:
     is_common: bool
     keep: str
     text: str
+    times: tuple[tuple[str, ...], ...] = ()  # keys whose values, joined, are the event's own time
+    durations: tuple[tuple[str, int], ...] = ()  # (key, nanoseconds of its unit)
+    words: tuple[str, ...] = ()  # keys whose values say what happened
 
     @classmethod
     def of(cls, document: Mapping[str, Any], own: Read | None = None) -> Structured:
         """Compiled once. `own` reads the pairs of `format: own`. Raises ValueError, KeyError, TypeError."""
         keys = _keys(document.get("keys", {}))
+        for name in document.get("like", ()):
+            keys = (*_keys_of(name), *keys)
         return cls(
             read=_reader(document, own),
             requires=tuple(document.get("requires", ())),
@@ -127,6 +138,9 @@ class Structured:
             is_common=document.get("common", True),
             keep=document.get("keep", ""),
             text=document.get("text", ""),
+            times=tuple(tuple(written.split()) for written in document.get("time", ())),
+            durations=tuple((key, NANOSECONDS[unit]) for key, unit in document.get("durations", {}).items()),
+            words=tuple(document.get("infer", ())),
         )
 
     def pairs_of(self, line: Line) -> Pairs | None:
@@ -150,14 +164,40 @@ class Structured:
                     if key in pairs:
                         put(fields, name, pairs[key])
                 fields.update(case.fields)
+        if self.times:
+            _add_time(fields, pairs, self.times)
+        if self.durations:
+            _add_duration(fields, pairs, self.durations)
         if self.is_common:
             add_common(fields, pairs)
+        if self.words:
+            if fields.get("event.outcome") == "unknown":
+                del fields["event.outcome"]
+            infer(fields, " ".join([str(pairs[word]) for word in self.words if word in pairs]))
         if self.keep:
             named = {key for key, _ in self.keys}
             for key, value in pairs.items():
                 if key not in named and len(key) < LONGEST_KEY:
                     put(fields, self.keep + key, value)
         return fields
+
+
+def _add_time(fields: dict[str, Value], pairs: Pairs, times: tuple[tuple[str, ...], ...]) -> None:
+    for keys in times:
+        if all(pairs.get(key) for key in keys):
+            fields["@timestamp"] = " ".join([str(pairs[key]) for key in keys])
+            return
+
+
+def _add_duration(fields: dict[str, Value], pairs: Pairs, durations: tuple[tuple[str, int], ...]) -> None:
+    for key, unit in durations:
+        written = str(pairs.get(key, "")).strip()
+        if written.isdecimal() and len(written) < 13:
+            fields["event.duration"] = int(written) * unit
+            return
+        if _DECIMAL.fullmatch(written):
+            fields["event.duration"] = round(float(written) * unit)
+            return
 
 
 def add_common(fields: dict[str, Value], pairs: Pairs) -> None:
@@ -193,6 +233,13 @@ def _keys(written: Mapping[str, str | Sequence[str]]) -> tuple[tuple[str, str], 
         for field in ([fields] if isinstance(fields, str) else fields)
     ]
     return tuple(reversed(pairs))  # what is put last stays
+
+
+@cache
+def _keys_of(name: str) -> tuple[tuple[str, str], ...]:
+    """The keys of another parser: the standard names of CEF are written once, with its generic parser."""
+    document = yaml.safe_load((Path(__file__).parent / name / "parser.yaml").read_text("utf-8"))
+    return _keys(document["keys"])
 
 
 def _group(document: Sequence[Mapping[str, Any]] | Mapping[str, Any]) -> Group:

@@ -151,3 +151,19 @@ def test_a_product_with_several_formats_is_read_in_any(text: str) -> None:
     document = json.loads(text) if text.startswith("{") else None
     pairs = any_pairs(Line(text, "", RECEIVED, document=document))
     assert pairs is not None and pairs["user"] == "an"
+
+
+def test_time_and_duration_out_of_several_keys() -> None:
+    made = Structured.of(
+        {"format": "pairs", "time": ["date time tz", "date time", "epoch"], "durations": {"took": "ms"}}
+    )
+    fields = made.fields_of({"date": "2026-11-22", "time": "10:00:00", "epoch": "1", "took": "1.5"})
+    assert (fields["@timestamp"], fields["event.duration"]) == ("2026-11-22 10:00:00", 1_500_000)
+
+
+def test_keys_of_a_standard_come_after_those_of_the_product() -> None:
+    made = Structured.of(
+        {"format": "cef", "like": ["generic_cef"], "keys": {"spt": "canh.own"}, "infer": ["cef.name"], "common": False}
+    )
+    fields = made.fields_of({"src": "192.0.2.1", "spt": "7", "cef.name": "User login failed", "suser": "an"})
+    assert fields["source.ip"] == "192.0.2.1" and fields["canh.own"] == "7" and fields["event.outcome"] == "failure"
