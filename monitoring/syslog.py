@@ -67,8 +67,8 @@ _COUNTED = re.compile(r"\d{1,6} (?=<\d{1,3}>)")  # the length of RFC 6587, left 
 _TAG = re.compile(
     r"(?!CEF: ?\d\||LEEF: ?\d)([^\s:\[\]<>{}\"=,%|][^\s:\[\]<>{}\"=,|]{0,63})(?:\[([^\]\s]{0,64})\])?:(?: |\Z)"
 )
-_LEVELS = frozenset(
-    ("TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "ERR", "CRITICAL", "CRIT", "FATAL")
+_NO_HOSTS = frozenset(  # words that follow a time and are no name
+    ("TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "ERR", "CRITICAL", "CRIT", "FATAL", "alarm")
 )
 _NO_PRIORITY: dict[str, Value] = {}
 

@@ -34,6 +34,7 @@ NOTHING = frozenset(
     ]
 )
 _WITH_PORT = re.compile(r"(?:\[([^\]]+)\]|(\d{1,3}(?:\.\d{1,3}){3}))(?:[:/#.(](\d{1,5})\)?)?(?:/\w+)?\Z")
+_DOMAIN = re.compile(r"[\w-][\w.-]{0,254}")
 _PORTS = {
     "ftp-data": 20, "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "domain": 53, "dns": 53, "bootps": 67,
     "bootpc": 68, "tftp": 69, "http": 80, "www": 80, "kerberos": 88, "pop3": 110, "sunrpc": 111, "ntp": 123,
@@ -122,7 +123,7 @@ def _ip(fields: Fields, name: str, value: str) -> None:
             fields[side + ".port"] = int(match[3])
     elif "," in value:
         _ip(fields, name, value.partition(",")[0].strip())
-    elif side in ("source", "destination", "client", "server") and " " not in value and len(value) < 256:
+    elif side in ("source", "destination", "client", "server") and _DOMAIN.fullmatch(value):
         fields.setdefault(side + ".domain", value)
 
 

@@ -172,7 +172,9 @@ def _plain(hint: str) -> str:
     return re.sub(r"[^a-z0-9]", "", hint.lower())
 
 
-_KEYS = frozenset({"match", "set", "before", "rules", "terms", "takes_unknown", "words", "last"}) | STRUCTURED_KEYS
+_KEYS = (
+    frozenset({"match", "set", "before", "rules", "terms", "takes_unknown", "kinds", "words", "last"}) | STRUCTURED_KEYS
+)
 _MATCH_KEYS = frozenset({"app_name", "platform", "contains", "receiver", "begins", "json", "hint"})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from monitoring.event import Value
 from monitoring.parsers import Line, ip_text, put
@@ -35,6 +36,7 @@ _PROTOCOL = re.compile(r"\b(TCP|UDP|ICMP|tcp|udp|icmp)\b")
 _MAC = re.compile(
     r"(?<![\w:.-])(?:[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2})(?![\w:.-])"
 )
+MOST_USERS = 4  # words that might be a user looked at
 LONGEST = 4096  # characters looked at
 
 
@@ -57,11 +59,11 @@ def add_words(fields: dict[str, Value], text: str) -> None:
         return
     found: dict[str, Value] = {}
     _add_ends(found, text)
-    user = _USER.search(text)
-    if user is not None:
+    for user in islice(_USER.finditer(text), MOST_USERS):
         name = user[1] or user[2] or user[3] or user[4]
         if name.lower() not in _NO_USER and not name.isdecimal() and ip_text(name) is None:
             put(found, "user.name", name.rstrip("."))
+            break
     url = _URL.search(text)
     if url is not None:
         put(found, "url.full", url[0].rstrip(".)"))

@@ -27,7 +27,8 @@ _NEIGHBOUR = re.compile(
     r"([\dA-Fa-f.:]{2,45}) .{0,24}?from (\w{1,16}) to (\w{1,16})"
 )
 _SSH = re.compile(
-    r"(?:[Uu]ser|for) (?:user )?([^\s;]{1,128})(?: \(IP: ([^)]{2,45})\)| (?:at|from) ([\dA-Fa-f.:]{2,45}[\dA-Fa-f]))?(?: port (\d{1,5}))?"
+    r"(?:[Uu]ser|for) (?:user )?([^\s;]{1,128})"
+    r"(?: \(IP: ([^)]{2,45})\)| (?:at|from) ([\dA-Fa-f.:]{2,45}[\dA-Fa-f]))?(?: port (\d{1,5}))?"
 )
 _SHELL = re.compile(r"\A(\S{1,128}) (?:logged (?:in|out)|failed to log in|was added)(?: from (\S{1,45}?))?(?:[. ]|\Z)")
 _ATTACK = re.compile(
