@@ -241,7 +241,7 @@ def _host(text: str) -> tuple[str, str]:
     """(host, rest): the first word, unless it is a tag already (BSD without host) or a Cisco-like marker."""
     host, space, rest = text.partition(" ")
     if (
-        host in _LEVELS
+        host in _NO_HOSTS
         or not space
         or len(host) > 255
         or not host
