@@ -144,7 +144,7 @@ def add_sentence(fields: Fields, text: str) -> None:
         transport = _TRANSPORT.search(text)
         if transport is not None:
             found["network.transport"] = transport_of(transport[1])
-    application = _APPLICATION.search(text)
+    application = _APPLICATION.search(text) if "source.ip" in found or "user.name" in found else None
     if application is not None:
         found["network.protocol"] = application[1].lower().replace("sshv2", "ssh").replace("ssh2", "ssh")
     for name, value in found.items():

@@ -40,6 +40,7 @@ KINDS = {
     "mac": r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}(?:[.:-][0-9A-Fa-f]{4}){2}|[0-9A-Fa-f]{12}",
     "quoted": r"[^\"]*",
     "name": r"[^\s:;,()\[\]]+",
+    "boxed": r"[^\]]{0,256}",  # up to the bracket that closes
     "item": r"[^,;'\"<>]{1,256}",  # one of several things that commas part
     "host": r"[^\s/(),;'\"\]]{1,255}",  # an address or a name
     "port": r"\d{1,5}|[A-Za-z][\w-]{0,31}",  # a number or a service

@@ -91,7 +91,8 @@ def _add_unknown(fields: dict[str, Value], text: str) -> None:
     add_sentence(fields, sentence)
     code = str(fields.get("event.code", ""))
     kind = next((_KINDS[code[:n]] for n in (3, 2, 1) if code[:n] in _KINDS), _OTHER)
-    if fields.get("event.category") in (("host",), ("network",), None):
+    is_plain = fields["event.category"] in (("host",), ("network",)) and "event.action" not in fields
+    if is_plain or kind[0] not in (fields["event.category"], ("network",)):
         fields["event.category"], fields["event.type"] = kind
 
 
