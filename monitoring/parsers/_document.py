@@ -9,6 +9,7 @@ import orjson
 
 LONGEST_LEAD = 256  # characters before the object that are still no text of its own
 _CUT_SHORTEST = 64  # characters; less is no object that was cut
+_CUT_LONGEST = 65536  # characters looked at
 _TRIES = 64  # places before the end at which a cut object is closed
 
 
@@ -44,13 +45,16 @@ def _closed(text: str) -> dict[str, Any] | None:
     """An object that was cut: what is whole of it. Closed where it ends, else after one of the last commas."""
     if len(text) < _CUT_SHORTEST or text[1:].lstrip()[:1] != '"':
         return None
+    text = text[:_CUT_LONGEST]
     ends, closing = _commas(text)
     if not closing:  # it is not cut, it is no JSON
         return None
     for end, missing in ends:
-        found = _loaded(text[:end].rstrip(", \t") + missing)
-        if found is not None:
-            return found
+        try:
+            found = orjson.loads(text[:end].rstrip(", \t") + missing)
+        except orjson.JSONDecodeError:
+            continue
+        return found if isinstance(found, dict) else None
     return None
 
 

@@ -104,7 +104,7 @@ class Index:
             yield from self.by_platform[line.platform]
         if line.document is not None:
             yield from self._of_keys(line.document)
-        found = self.markers.find(line.text)
+        found = self.markers.find(f"{line.structured} {line.text}" if line.structured else line.text)
         if found:
             there = frozenset(found)
             yield from (parser for literals, parser in self.of_text if literals <= there)

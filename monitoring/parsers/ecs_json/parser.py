@@ -1,0 +1,61 @@
+"""Documents that are ECS already: their fields are kept, each in the form its type asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from monitoring.ecs import field_type
+from monitoring.event import Value
+from monitoring.parsers import Line, flat_of, put
+from monitoring.parsers._infer import infer
+
+# Said by us, or of no use beside what the pipeline sets.
+_OURS = frozenset(("event.ingested", "event.id", "@version"))
+_OUR_PREFIXES = ("canh.", "log.syslog.", "@metadata.")
+_SETS = frozenset(
+    ("event.category", "event.type", "related.ip", "related.user", "related.hosts", "related.hash", "tags")
+)
+LONGEST_KEY = 128
+_STARTS = (
+    "agent.",
+    "ecs.",
+    "event.",
+    "host.",
+    "source.",
+    "destination.",
+    "winlog.",
+    "process.",
+    "user.",
+    "log.",
+    "observer.",
+)
+
+
+def parse(line: Line) -> dict[str, Value] | None:
+    """The document's own fields; None when it is not ECS."""
+    if line.document is None or "winlog" in line.document:
+        return None
+    fields = fields_of_ecs(line.document)
+    if sum(any(name.startswith(start) for name in fields) for start in _STARTS) < 2:
+        return None
+    fields.pop("event.original", None)
+    infer(fields, str(fields.get("message", "")))
+    return fields
+
+
+def fields_of_ecs(document: Mapping[str, Any]) -> dict[str, Value]:
+    """Flat fields of a nested or dotted document. What is ours to say (`canh.*`, ids) is not taken from it."""
+    fields: dict[str, Value] = {}
+    for name, value in flat_of(document).items():
+        if name in _OURS or name.startswith(_OUR_PREFIXES) or len(name) > LONGEST_KEY:
+            continue
+        if name in _SETS:
+            words = tuple(str(one) for one in value) if isinstance(value, list) else (str(value),)
+            fields[name] = words
+        elif isinstance(value, list) and field_type(name).kind == "keyword":
+            if value and not isinstance(value[0], Mapping):
+                fields[name] = tuple(str(one) for one in value)
+        else:
+            put(fields, name, value)
+    return fields
