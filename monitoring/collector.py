@@ -132,6 +132,7 @@ class Collector:
         self._tcp += stream_receivers(
             settings.streams,
             intake,
+            pki=self.data_dir / "pki",
             keys=self._keys() if settings.streams.need_keys else None,
             limit=limit,
             most=places,
@@ -209,11 +210,12 @@ class Collector:
         """Say when the spool fills; stop reading from those who can wait before there is no room for the others."""
         try:
             share = spool.used_share()
-            if share >= usage.policy.alert_share and intake.trouble is None:
+            if share >= usage.policy.alert_share:
                 await intake.in_spool_thread(spool.remove_consumed)
                 share = spool.used_share()
         except SpoolError as error:
-            log.error("%s", error)
+            if intake.trouble is None:
+                log.error("%s", error)
             return
         level = usage.moved(share)
         if level is None:

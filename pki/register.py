@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,8 @@ class Entry:
         return self.revoked is None and not self.is_replaced
 
     def days_left(self, now: datetime) -> int:
-        """Whole days until it expires; below zero it has."""
-        return (self.expires - now).days
+        """Days until it expires, begun ones counted; zero or less: it has."""
+        return -((now - self.expires) // timedelta(days=1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

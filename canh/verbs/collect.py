@@ -23,6 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         ("--relp-tls", "RELP over TLS (0.0.0.0:2515)"),
         ("--json-tcp", "a JSON document a line, in clear text (none; 5170 is usual)"),
         ("--json-tls", "a JSON document a line over TLS (0.0.0.0:5171)"),
+        ("--bulk", "what agents ship to Elasticsearch, over HTTPS with a token (0.0.0.0:9243)"),
     ):
         text = f"where to receive {what}; may be repeated; 'off' for none"
         parser.add_argument(name, action="append", metavar="ADDRESS:PORT", help=text)

@@ -23,7 +23,7 @@ jdk=$(sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "${JAVA_HOME:-/nonexistent}/re
 [ "${jdk:-0}" -ge 21 ] && have jdk "$jdk" || lack jdk "a JDK 21 or newer in JAVA_HOME or /usr/lib/jvm (make test only: a real Elasticsearch)"
 while read -r of command package why; do
     case $of in '#'* | '') continue ;; esac
-    command -v "$command" >/dev/null && have "$command" "$package ($why)" || lack "$command" "apt-get install $package ($why)"
+    { [ -e "$command" ] || command -v "$command" >/dev/null; } && have "$command" "$package ($why)" || lack "$command" "apt-get install $package ($why)"
 done <"$here/packages.txt"
 [ -e /usr/include/stdio.h ] && have libc "headers" || lack libc "apt-get install libc6-dev (the matching engine in Rust links with it)"
 grep -qw overlay /proc/filesystems || modprobe -q overlay 2>/dev/null

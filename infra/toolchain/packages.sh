@@ -6,7 +6,7 @@ scope=${1:-run}
 missing=
 while read -r of command package _; do
     case $of in '#'* | '') continue ;; test) [ "$scope" = test ] || continue ;; esac
-    command -v "$command" >/dev/null || missing="$missing $package"
+    [ -e "$command" ] || command -v "$command" >/dev/null || missing="$missing $package"
 done <"$here/packages.txt"
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 # Neither headers nor fonts have a command. gcc alone does not bring the C library that Rust links with.

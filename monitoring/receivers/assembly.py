@@ -9,15 +9,18 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from monitoring.receivers.http import bulk_connection
 from monitoring.receivers.intake import Intake
 from monitoring.receivers.relp import RelpConnection
 from monitoring.receivers.sockets import Listen
 from monitoring.receivers.streams import JsonLines, StreamConnection, StreamReceiver
 from monitoring.receivers.tls import Clients, TlsKeys
+from pki import Tokens
 
-PORTS: Mapping[str, int] = {"syslog-tls": 6514, "relp-tcp": 2514, "relp-tls": 2515, "json-tls": 5171}
-NAMES = ("syslog-tls", "relp-tcp", "relp-tls", "json-tcp", "json-tls")
+PORTS: Mapping[str, int] = {"syslog-tls": 6514, "relp-tcp": 2514, "relp-tls": 2515, "json-tls": 5171, "bulk": 9243}
+NAMES = ("syslog-tls", "relp-tcp", "relp-tls", "json-tcp", "json-tls", "bulk")
 WITHOUT_TLS = ("relp-tcp", "json-tcp")
 JSON_OCTETS = 256 * 1024  # of a document in a line; each connection may hold one
 _JSON = ("json-tcp", "json-tls")
@@ -43,14 +46,16 @@ def stream_receivers(
     settings: StreamSettings,
     intake: Intake,
     *,
+    pki: Path,
     keys: TlsKeys | None,
     limit: int,
     most: int,
     bound: Callable[[Listen], socket.socket | None],
 ) -> Iterator[StreamReceiver]:
-    """All of them, bound. limit: octets kept of a syslog message; most: connections of all.
+    """All of them, bound. Raises ReceiverError.
 
-    bound: the socket that was bound before, if any. Raises ReceiverError.
+    pki: where the tokens of agents are; limit: octets kept of a syslog message; most: connections of all;
+    bound: the socket that was bound before, if any.
     """
     kinds: Mapping[str, Callable[[StreamReceiver], StreamConnection]] = {
         "syslog-tls": StreamConnection,
@@ -58,6 +63,7 @@ def stream_receivers(
         "relp-tls": RelpConnection,
         "json-tcp": JsonLines,
         "json-tls": JsonLines,
+        "bulk": bulk_connection(Tokens(pki)),
     }
     for name, listen in settings.all:
         yield StreamReceiver(
