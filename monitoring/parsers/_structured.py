@@ -47,9 +47,9 @@ from monitoring.parsers._infer import infer
 from monitoring.parsers._line import Line
 
 Read = Callable[[Line], Pairs | None]
-KEYS = frozenset(
-    {"format", "requires", "keys", "cases", "common", "keep", "columns", "separator", "text", "stop", "begin", "only"}
-)
+_READING = frozenset({"format", "requires", "only", "columns", "separator", "stop", "begin"})
+_MEANING = frozenset({"keys", "like", "cases", "common", "keep", "text", "time", "durations", "infer"})
+KEYS = _READING | _MEANING
 LONGEST_KEY = 128
 _DECIMAL = re.compile(r"\d{1,12}\.\d{1,9}")
 NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
