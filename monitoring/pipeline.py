@@ -168,6 +168,8 @@ class Pipeline:
         fields.update(parser.fields)
         fields.update(parsed)
         stated = fields.pop("@timestamp", None)
+        if stated is None and header.when is None:
+            stated = fields.get("event.start")  # the line has no time of its own
         if stated is None:
             return None
         zone = zone_of(str(fields.get("event.timezone", ""))) or self._zone
