@@ -31,7 +31,7 @@ from monitoring.spool._tally import Arrivals
 class SpoolLimits:
     """How much a spool may hold."""
 
-    segment_octets: int = 32 * 1024 * 1024
+    segment_octets: int = 32 * 1024 * 1024  # an eighth of the budget at most: only whole segments are removed
     budget_octets: int = 8 * 1024 * 1024 * 1024  # above it nothing is taken until readers commit
     keep_consumed_s: float = 3600.0  # a consumed segment stays this long, for a look back
 
@@ -55,6 +55,7 @@ class Spool:
         """Open or make the spool. Raises SpoolLocked, SpoolUnwritable, SpoolFull, SpoolError."""
         self.directory = directory
         self.limits = limits or SpoolLimits()
+        self._longest_segment = min(self.limits.segment_octets, self.limits.budget_octets // 8)
         self.torn_octets = 0
         self.damaged_octets = 0
         self.received = Arrivals()
@@ -76,7 +77,7 @@ class Spool:
         seed = self._seed
         data = b"".join([encode(record, seed) for record in batch])
         try:
-            if self._broken or self.end - self._base >= self.limits.segment_octets:
+            if self._broken or self.end - self._base >= self._longest_segment:
                 self._rotate()
             if self.held_octets + len(data) > self.limits.budget_octets:
                 self._remove_consumed()
