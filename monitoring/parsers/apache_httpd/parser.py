@@ -31,7 +31,7 @@ def parse(line: Line) -> dict[str, Value] | None:
     access = access_of(line.text)
     if access is not None:
         return None if _TRAEFIK.search(line.text) else {"event.dataset": "apache.access"} | access
-    if not line.app_name or line.document is not None:
+    if line.app_name in ("", "httpd") or line.document is not None:  # many a device has an httpd of its own
         return None
     return {"event.dataset": "apache.error", "event.category": ("web",), "event.type": ("info",)}
 
