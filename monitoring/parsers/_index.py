@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from canh_native import Markers
+from canh_native import Beginnings, Markers
 
 from monitoring.errors import ParserError
 from monitoring.event import Value
@@ -59,9 +59,11 @@ class Index:
     by_hint: Mapping[str, tuple[Parser, ...]]
     of_json: Mapping[str, tuple[tuple[frozenset[str], Parser], ...]]  # below one of its keys, most keys first
     of_text: tuple[tuple[frozenset[int], Parser], ...]  # longest literals first
-    of_beginning: tuple[tuple[re.Pattern[str], Parser], ...]
+    of_beginning: tuple[Parser, ...]  # by the numbers of `beginnings`
+    of_other_beginning: tuple[tuple[re.Pattern[str], Parser], ...]  # with what only Python's patterns can
     last: tuple[Parser, ...]
     markers: Markers
+    beginnings: Beginnings
 
     def parse(self, line: Line, *, receiver: str = "", hint: str = "") -> tuple[Parser, Parsed] | None:
         """The parser that knows the message and what it says; None when none does."""
@@ -76,12 +78,18 @@ class Index:
 
     def parse_whole(self, line: Line) -> tuple[Parser, Parsed] | None:
         """For a line of a file, without a syslog header: the parser whose lines begin like it."""
-        for pattern, parser in self.of_beginning:
-            if pattern.match(line.text):
-                parsed = parser.parse(line)
-                if parsed is not None:
-                    return parser, parsed
+        for parser in self._by_beginning(line.text):
+            parsed = parser.parse(line)
+            if parsed is not None:
+                return parser, parsed
         return None
+
+    def _by_beginning(self, text: str) -> Iterable[Parser]:
+        for number in self.beginnings.find(text):
+            yield self.of_beginning[number]
+        for pattern, parser in self.of_other_beginning:
+            if pattern.match(text):
+                yield parser
 
     def takes_whole(self, receiver: str) -> bool:
         """Messages of this receiver have no syslog header."""
@@ -108,7 +116,7 @@ class Index:
         if found:
             there = frozenset(found)
             yield from (parser for literals, parser in self.of_text if literals <= there)
-        yield from (parser for pattern, parser in self.of_beginning if pattern.match(line.text))
+        yield from self._by_beginning(line.text)
         yield from self.last
 
     def _of_keys(self, document: Mapping[str, Any]) -> list[Parser]:
@@ -134,6 +142,8 @@ def load(folder: Path = HERE) -> Index:
     groups = [(group, parser) for parser in asked for group in parser.contains]
     groups.sort(key=lambda item: -sum(map(len, item[0])))
     keys = [(group, parser) for parser in asked for group in parser.json_keys]
+    beginnings = [(pattern, parser) for parser in asked for pattern in parser.begins]
+    quick = [beginning for beginning in beginnings if _is_quick(beginning[0].pattern)]
     return Index(
         parsers=parsers,
         by_receiver=_by(asked, lambda p: p.receivers),
@@ -142,10 +152,21 @@ def load(folder: Path = HERE) -> Index:
         by_hint=_by(parsers.values(), lambda p: map(_plain, (p.name, *p.hints))),
         of_json=_by_rarest(keys),
         of_text=tuple((frozenset(number[literal] for literal in group), parser) for group, parser in groups),
-        of_beginning=tuple((pattern, parser) for parser in asked for pattern in parser.begins),
+        of_beginning=tuple(parser for _, parser in quick),
+        of_other_beginning=tuple(beginning for beginning in beginnings if beginning not in quick),
         last=tuple(sorted((p for p in parsers.values() if p.last), key=lambda p: p.last)),
         markers=Markers(literals),
+        beginnings=Beginnings([pattern.pattern for pattern, _ in quick]),
     )
+
+
+def _is_quick(pattern: str) -> bool:
+    """It can be tried together with all others: it looks neither ahead nor behind."""
+    try:
+        Beginnings([pattern])
+    except ValueError:
+        return False
+    return True
 
 
 def _by(parsers: Iterable[Parser], keys_of: Callable[[Parser], Iterable[str]]) -> dict[str, tuple[Parser, ...]]:

@@ -99,6 +99,26 @@ impl Markers {
     }
 }
 
+/// Regular expressions tried at the beginning of a text, in one pass; immutable. No look-around, no back-references.
+#[pyclass(frozen, module = "canh_native")]
+struct Beginnings {
+    beginnings: text::Beginnings,
+}
+
+#[pymethods]
+impl Beginnings {
+    /// Raises ValueError for a pattern that is none, or one too large.
+    #[new]
+    fn new(patterns: Vec<String>) -> PyResult<Self> {
+        Ok(Beginnings { beginnings: text::Beginnings::new(&patterns).map_err(PyValueError::new_err)? })
+    }
+
+    /// The numbers of the patterns with which `text` begins, ascending.
+    fn find(&self, text: &str) -> Vec<usize> {
+        self.beginnings.find(text)
+    }
+}
+
 /// The `key=value` pairs of a text; of a key that comes twice the first. `stop` is one ASCII character.
 #[pyfunction]
 #[pyo3(signature = (text, stop = ' '))]
@@ -116,5 +136,5 @@ fn pairs<'py>(py: Python<'py>, text: &str, stop: char) -> PyResult<Bound<'py, Py
 #[pymodule]
 mod canh_native {
     #[pymodule_export]
-    use super::{Markers, RuleSet, pairs};
+    use super::{Beginnings, Markers, RuleSet, pairs};
 }

@@ -1,6 +1,7 @@
 //! What every received line goes through before a parser sees it: which literals it holds, which pairs it states.
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use regex::{RegexSet, RegexSetBuilder};
 
 /// Literals searched for in one pass, whatever their number.
 pub struct Markers {
@@ -31,6 +32,28 @@ impl Markers {
         }
         found.sort_unstable();
         found
+    }
+}
+
+/// Patterns tried at the beginning of a text, all at once, whatever their number.
+pub struct Beginnings {
+    set: RegexSet,
+}
+
+impl Beginnings {
+    pub fn new(patterns: &[String]) -> Result<Self, String> {
+        let anchored = patterns.iter().map(|pattern| format!("\\A(?:{pattern})"));
+        let set = RegexSetBuilder::new(anchored)
+            .size_limit(256 << 20)
+            .dfa_size_limit(64 << 20)
+            .build()
+            .map_err(|error| error.to_string())?;
+        Ok(Beginnings { set })
+    }
+
+    /// The numbers of the patterns with which `text` begins, ascending.
+    pub fn find(&self, text: &str) -> Vec<usize> {
+        self.set.matches(text).into_iter().collect()
     }
 }
 
