@@ -1,0 +1,145 @@
+"""Messages inside JSON: the inner one goes through header and parsers again, the wrapper fills what is still open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+
+from monitoring.event import Value
+from monitoring.parsers import Line, document_in, put
+from monitoring.parsers._formats import flat_of
+from monitoring.parsers._index import load
+from monitoring.parsers.generic_json.parser import fields_of
+from monitoring.syslog import header_of
+
+Fields = dict[str, Value]
+_TEXTS = (
+    "log", "MESSAGE", "full_message", "short_message", "_raw", "rawmsg", "eventmessage", "message", "msg", "MSG",
+    "content",
+    "textPayload", "event", "data",
+)  # fmt: skip
+_OBJECTS = ("jsonPayload", "detail", "_source", "event", "result", "data", "message")
+_LISTS = ("records", "Records", "logEvents", "value")
+_OUTER = {
+    "time": "@timestamp", "@timestamp": "@timestamp", "timestamp": "@timestamp", "__REALTIME_TIMESTAMP": "@timestamp",
+    "_SOURCE_REALTIME_TIMESTAMP": "@timestamp", "timereported": "@timestamp", "receiveTimestamp": "event.created",
+    "host": "host.name", "hostname": "host.name", "_HOSTNAME": "host.name", "HOST": "host.name",
+    "syslog_hostname": "host.name",
+    "HOSTNAME": "host.name", "fromhost": "host.name", "kubernetes.host": "host.name",
+    "kubernetes.node.name": "host.name",
+    "kubernetes.pod_name": "orchestrator.resource.name", "kubernetes.namespace_name": "orchestrator.namespace",
+    "kubernetes.container_name": "container.name", "kubernetes.container_image": "container.image.name",
+    "kubernetes.docker_id": "container.id", "container_name": "container.name", "container_id": "container.id",
+    "_CONTAINER_NAME": "container.name", "stream": "canh.stream", "kubernetes.pod_ip": "host.ip",
+    "SYSLOG_IDENTIFIER": "process.name", "_COMM": "process.name", "programname": "process.name",
+    "program": "process.name",
+    "appname": "process.name", "app-name": "process.name", "ident": "process.name", "PROGRAM": "process.name",
+    "_PID": "process.pid", "SYSLOG_PID": "process.pid", "procid": "process.pid", "pid": "process.pid",
+    "_EXE": "process.executable", "_CMDLINE": "process.command_line", "_UID": "user.id",
+    "_SYSTEMD_UNIT": "service.name",
+    "level_name": "log.level", "severity": "log.level", "syslogseverity-text": "log.level", "_MACHINE_ID": "host.id",
+    "account": "cloud.account.id", "region": "cloud.region", "_TRANSPORT": "canh.journal.transport",
+}  # fmt: skip
+_PROGRAMS = (
+    "SYSLOG_IDENTIFIER",
+    "programname",
+    "program",
+    "appname",
+    "app-name",
+    "ident",
+    "PROGRAM",
+    "_COMM",
+    "container_name",
+)
+DEEPEST = 4
+
+
+def parse(line: Line) -> Fields | None:
+    """The inner message's event; None when there is nothing inside."""
+    return None if line.document is None else _unwrapped(line, line.document, DEEPEST)
+
+
+def _unwrapped(line: Line, document: Mapping[str, Any], deeper: int) -> Fields | None:
+    inner = _inner(line, document, deeper)
+    if inner is None:
+        return None
+    outer = flat_of({key: value for key, value in document.items() if key not in _LISTS})
+    stated = inner.pop("@timestamp", None)
+    fields: Fields = {}
+    for key, name in _OUTER.items():
+        if name not in inner and name not in fields and key in outer and not isinstance(outer[key], Mapping):
+            put(fields, name, outer[key])
+    fields.update(inner)
+    if stated is not None:
+        fields["@timestamp"] = stated
+    return fields
+
+
+def _inner(line: Line, document: Mapping[str, Any], deeper: int) -> Fields | None:
+    if not deeper:
+        return None
+    for key in _LISTS:
+        one = document.get(key)
+        if isinstance(one, list) and one and isinstance(one[0], Mapping):
+            return _of_object(line, one[0], deeper)
+    for key in _OBJECTS:
+        one = document.get(key)
+        if isinstance(one, Mapping):
+            return _of_object(line, one, deeper)
+    for key in _TEXTS:
+        one = document.get(key)
+        if isinstance(one, str) and one.strip():
+            return _of_text(
+                line, one.strip(), next((str(document[p]) for p in _PROGRAMS if document.get(p)), ""), deeper
+            )
+    return None
+
+
+def _of_object(line: Line, document: Mapping[str, Any], deeper: int) -> Fields:
+    found = _known(line._replace(document=dict(document)))
+    if found is not None:
+        return found
+    again = (
+        _unwrapped(line, document, deeper - 1)
+        if any(key in document for key in ("message", "_raw", "RawXml"))
+        else None
+    )
+    return again or fields_of(flat_of(document))
+
+
+def _of_text(line: Line, text: str, program: str, deeper: int) -> Fields:
+    """A text: JSON, a line with a syslog header of its own, or the message of a program that the wrapper names."""
+    document = document_in(text)
+    if document is not None and text[:1] in "{@[":
+        fields = _of_object(line, document, deeper - 1)
+        fields.setdefault("message", text)
+        return fields
+    index = load()
+    whole = index.parse_whole(line._replace(text=text, document=None, app_name=program))
+    fields = {"message": text}
+    if whole is not None:
+        return fields | dict(whole[0].fields) | dict(whole[1])
+    header = header_of(text, received=line.received, zone=UTC)
+    body, app = (header.message, header.app_name) if header.is_syslog else (text, program)
+    if header.is_syslog:
+        fields |= {name: value for name, value in header.fields.items() if not name.startswith("log.syslog.priority")}
+        fields["message"] = body
+        if header.when is not None and header.zone_from == "line":
+            fields["@timestamp"] = header.when.isoformat()
+        if "log.syslog.hostname" in fields:
+            fields["host.name"] = fields["log.syslog.hostname"]
+    found = index.parse(line._replace(text=body, document=None, app_name=app))
+    if found is not None:
+        fields |= dict(found[0].fields) | dict(found[1])
+    fields.setdefault("event.category", ("host",))
+    fields.setdefault("event.type", ("info",))
+    return fields
+
+
+def _known(line: Line) -> Fields | None:
+    """What a parser of a product says of an object; None when only the generic ones answer."""
+    found = load().parse(line._replace(text="{}"))
+    if found is None or found[0].last:
+        return None
+    return {**found[0].fields, **found[1]}
