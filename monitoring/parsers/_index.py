@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -91,6 +93,11 @@ class Index:
             if pattern.match(text):
                 yield parser
 
+    def compile(self) -> None:
+        """Make every parser now. Raises ParserError for the first that cannot be used."""
+        for parser in self.parsers.values():
+            parser.parse(Line("", "", datetime.now(UTC)))
+
     def takes_whole(self, receiver: str) -> bool:
         """Messages of this receiver have no syslog header."""
         return receiver in self.by_receiver
@@ -132,7 +139,7 @@ Found = tuple[Parser, Parsed]
 
 @cache
 def load(folder: Path = HERE) -> Index:
-    """Every parser of a folder. Raises ParserError when one cannot be used."""
+    """Every parser of a folder, each compiled when it is first asked. Raises ParserError for what cannot be read."""
     parsers = {
         p.name: p for p in sorted((_parser(file) for file in folder.glob("*/parser.yaml")), key=lambda p: p.name)
     }
@@ -162,11 +169,7 @@ def load(folder: Path = HERE) -> Index:
 
 def _is_quick(pattern: str) -> bool:
     """It can be tried together with all others: it looks neither ahead nor behind."""
-    try:
-        Beginnings([pattern])
-    except ValueError:
-        return False
-    return True
+    return re.search(r"\(\?<?[=!]|\\Z|\\\d|\(\?P=", pattern) is None
 
 
 def _by(parsers: Iterable[Parser], keys_of: Callable[[Parser], Iterable[str]]) -> dict[str, tuple[Parser, ...]]:
@@ -207,14 +210,14 @@ def _refuse_unknown(given: Mapping[str, Any], known: frozenset[str]) -> None:
 
 def _parser(file: Path) -> Parser:
     name = file.parent.name
-    try:
+    with _told(name, file):
         document: dict[str, Any] = yaml.load(file.read_text("utf-8"), Loader=yaml.CSafeLoader)
         match = document.get("match", {})
         _refuse_unknown(document, _KEYS)
         _refuse_unknown(match, _MATCH_KEYS)
         return Parser(
             name=name,
-            parse=_parse(name, file, document),
+            parse=_lazily(name, file, document),
             fields={key: tuple(v) if isinstance(v, list) else v for key, v in document.get("set", {}).items()},
             app_names=tuple(match.get("app_name", ())),
             platforms=tuple(match.get("platform", ())),
@@ -225,10 +228,18 @@ def _parser(file: Path) -> Parser:
             json_keys=tuple(map(frozenset, _groups(match.get("json", ())))),
             last=int(document.get("last", 0)),
         )
-    except (OSError, yaml.YAMLError, ImportError, AttributeError, ValueError, KeyError, TypeError, re.error) as error:
-        raise ParserError(
-            f"parser {name} cannot be used: {error}", where=file, fix="correct it or remove the folder"
-        ) from error
+
+
+def _lazily(name: str, file: Path, document: Mapping[str, Any]) -> Parse:
+    """Compiled when its first message comes: a source speaks to few of hundreds of parsers, and all take seconds."""
+    made: list[Parse] = []
+
+    def parse(line: Line) -> Parsed | None:
+        if not made:
+            made.append(_parse(name, file, document))
+        return made[0](line)
+
+    return parse
 
 
 def _groups(written: Sequence[str | list[str]]) -> tuple[tuple[str, ...], ...]:
@@ -236,16 +247,32 @@ def _groups(written: Sequence[str | list[str]]) -> tuple[tuple[str, ...], ...]:
 
 
 def _parse(name: str, file: Path, document: Mapping[str, Any]) -> Parse:
-    """What the folder's files say: `parse` of parser.py alone, or the document's rules with `refine` of it after."""
-    module = import_module(f"monitoring.parsers.{name}.parser") if (file.parent / "parser.py").exists() else None
-    parse: Parse | None = getattr(module, "parse", None)
-    if parse is not None:
-        return parse
-    refine: Refine | None = getattr(module, "refine", None)
-    rules = RuleSet.of(document)
-    if "format" not in document:
-        return rules.parse if refine is None else _refined(rules, refine)
-    return _structured(Structured.of(document, getattr(module, "read", None)), rules, refine)
+    """What the folder's files say: `parse` of parser.py alone, or the document's rules with `refine` of it after.
+
+    Raises ParserError.
+    """
+    with _told(name, file):
+        module = import_module(f"monitoring.parsers.{name}.parser") if (file.parent / "parser.py").exists() else None
+        parse: Parse | None = getattr(module, "parse", None)
+        if parse is not None:
+            return parse
+        refine: Refine | None = getattr(module, "refine", None)
+        rules = RuleSet.of(document)
+        if "format" not in document:
+            return rules.parse if refine is None else _refined(rules, refine)
+        return _structured(Structured.of(document, getattr(module, "read", None)), rules, refine)
+
+
+@contextmanager
+def _told(name: str, file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (
+        OSError, yaml.YAMLError, ImportError, AttributeError, ValueError, KeyError, TypeError, SyntaxError, re.error
+    ) as error:  # fmt: skip
+        raise ParserError(
+            f"parser {name} cannot be used: {error}", where=file, fix="correct it or remove the folder"
+        ) from error
 
 
 def _refined(rules: RuleSet, refine: Refine) -> Parse:

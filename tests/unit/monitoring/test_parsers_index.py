@@ -69,7 +69,7 @@ def test_a_parser_that_does_not_know_a_line_leaves_it_to_the_next(tmp_path: Path
 )
 def test_a_broken_parser_is_refused_with_its_file(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(ParserError, match=reason) as caught:
-        _index(tmp_path, broken=text)
+        _index(tmp_path, broken=text).compile()
     assert "broken/parser.yaml" in str(caught.value)
 
 
@@ -167,3 +167,7 @@ def test_keys_of_a_standard_come_after_those_of_the_product() -> None:
     )
     fields = made.fields_of({"src": "192.0.2.1", "spt": "7", "cef.name": "User login failed", "suser": "an"})
     assert fields["source.ip"] == "192.0.2.1" and fields["canh.own"] == "7" and fields["event.outcome"] == "failure"
+
+
+def test_every_parser_of_ours_can_be_used() -> None:
+    load().compile()
