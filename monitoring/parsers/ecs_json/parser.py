@@ -9,6 +9,7 @@ from monitoring.ecs import field_type
 from monitoring.event import Value
 from monitoring.parsers import Line, flat_of, put
 from monitoring.parsers._infer import infer
+from monitoring.parsers.json_wrapped.parser import of_message
 
 # Said by us, or of no use beside what the pipeline sets.
 _OURS = frozenset(("event.ingested", "event.id", "@version"))
@@ -39,9 +40,21 @@ def parse(line: Line) -> dict[str, Value] | None:
     fields = fields_of_ecs(line.document)
     if sum(any(name.startswith(start) for name in fields) for start in _STARTS) < 2:
         return None
-    fields.pop("event.original", None)
+    original = fields.pop("event.original", None)
+    if "event.category" not in fields:
+        text = str(original or fields.get("message", "")).strip()
+        if text:
+            fields = _with_inner(line, text, fields)
     infer(fields, str(fields.get("message", "")))
     return fields
+
+
+def _with_inner(line: Line, text: str, fields: dict[str, Value]) -> dict[str, Value]:
+    """A raw line that a shipper carries: what it says goes before what the shipper knows, but for the host's name."""
+    inner = of_message(line, text, str(fields.get("process.name", "")))
+    if inner.get("event.category") == ("host",) and "event.action" not in inner:
+        return inner | fields
+    return fields | {name: value for name, value in inner.items() if name != "host.name" or name not in fields}
 
 
 def fields_of_ecs(document: Mapping[str, Any]) -> dict[str, Value]:

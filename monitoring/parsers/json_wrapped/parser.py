@@ -52,12 +52,20 @@ _PROGRAMS = (
     "_COMM",
     "container_name",
 )
+_ECS = ("ecs", "agent", "winlog", "beat", "@version")  # read by ecs_json
 DEEPEST = 4
 
 
 def parse(line: Line) -> Fields | None:
     """The inner message's event; None when there is nothing inside."""
-    return None if line.document is None else _unwrapped(line, line.document, DEEPEST)
+    if line.document is None or any(key in line.document for key in _ECS):
+        return None
+    return _unwrapped(line, line.document, DEEPEST)
+
+
+def of_message(line: Line, text: str, program: str = "") -> Fields:
+    """The event of a text that stood inside something else."""
+    return _of_text(line, text, program, DEEPEST)
 
 
 def _unwrapped(line: Line, document: Mapping[str, Any], deeper: int) -> Fields | None:
