@@ -27,10 +27,11 @@ from monitoring.receivers.assembly import StreamSettings, stream_receivers
 from monitoring.receivers.counters import Rates
 from monitoring.receivers.tcp import MOST_CONNECTIONS, OTHER_FILES, most_connections
 from monitoring.receivers.tls import TlsKeys, keys_for
+from monitoring.snmp.accounts import Accounts, accounts_of
 from monitoring.snmp.notification import Notifications
 from monitoring.snmp.poller import Poller, targets_of
 from monitoring.snmp.traps import TrapReceiver
-from monitoring.snmp.usm import Account, Engine, accounts_of, engine_of
+from monitoring.snmp.usm import Engine, engine_of
 from monitoring.spool import Spool, SpoolLimits, locked, write_failure
 from monitoring.usage import Level, Usage, UsagePolicy, message
 
@@ -78,7 +79,7 @@ class Collector:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Receive until `stop`, then commit everything. Raises SpoolError, ReceiverError, SecretsError."""
-        accounts = accounts_of(self.data_dir) if self.number == 1 else ()
+        accounts = accounts_of(self.data_dir) if self.number == 1 else Accounts()
         limits = SpoolLimits(budget_octets=self.settings.spool_budget_octets // self.settings.receivers)
         spool = Spool(self.data_dir / "spool" / _name(SPOOL, self.number), limits)
         try:
@@ -112,7 +113,7 @@ class Collector:
     def _receivers(self) -> tuple[UdpReceiver | SyslogTcp, ...]:
         return (*self._udp, *self._tcp)
 
-    def _bind(self, intake: Intake, accounts: tuple[Account, ...]) -> None:
+    def _bind(self, intake: Intake, accounts: Accounts) -> None:
         """All ports before anything else, so that a taken one is found before a message is accepted."""
         settings = self.settings
         limit, buffer = settings.message_octets, settings.receive_buffer_octets
@@ -120,7 +121,7 @@ class Collector:
             sock = self.ports_held.take("udp", listen, self.number)
             self._udp.append(SyslogUdp(listen, intake, limit=limit, receive_buffer=buffer, sock=sock))
         if settings.traps and self.number == 1:
-            notifications = Notifications(accounts, self._engine())
+            notifications = Notifications(accounts.known, self._engine())
             for listen in settings.traps:
                 sock = self.ports_held.take("udp", listen, self.number)
                 self._udp.append(TrapReceiver(listen, intake, notifications, receive_buffer=buffer, sock=sock))
@@ -150,7 +151,7 @@ class Collector:
         except OSError as error:
             raise write_failure(error, self.data_dir / "stats") from error
 
-    async def _start(self, spool: Spool, intake: Intake, accounts: tuple[Account, ...]) -> None:
+    async def _start(self, spool: Spool, intake: Intake, accounts: Accounts) -> None:
         for udp in self._udp:
             udp.start()
         for tcp in self._tcp:
@@ -158,8 +159,10 @@ class Collector:
         for receiver in self._receivers:
             log.info("%s on %s port %d", receiver.receiver, receiver.listen.address, receiver.port)
         self._tasks.append(asyncio.create_task(self._keep_counts(spool, intake)))
-        if self.settings.poll_period_s > 0 and (users := [a for a in accounts if a.user]):
-            poller = Poller(targets_of(self.province), users[0], intake, period_s=self.settings.poll_period_s)
+        if self.settings.poll_period_s > 0 and accounts.known:
+            remember = self.data_dir / "stats" / "snmp-devices.json"
+            period_s = self.settings.poll_period_s
+            poller = Poller(targets_of(self.province), accounts, intake, period_s=period_s, remember=remember)
             log.info("polling %d devices every %.0f s", len(poller.targets), self.settings.poll_period_s)
             self._polling.append(asyncio.create_task(poller.run()))
 

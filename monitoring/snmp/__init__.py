@@ -10,6 +10,7 @@ Trap or inform (receiver "snmp-trap"; `example-trap.json`, one object, UTF-8, on
     uptime_ms     sysUpTime of the sender in milliseconds, null when absent
     security      {"level": "noAuthNoPriv" | "authNoPriv" | "authPriv", "user": v3 user name or "",
                    "engine_id": hex of the sender's engine or ""}; never a community or password
+    peer          the address the datagram came from (behind NAT not the agent's own: snmpTrapAddress)
     varbinds      in order, without sysUpTime.0 and snmpTrapOID.0; each
         oid       dotted, with the index
         name      name of the object without index ("ifOperStatus"), or "" when unknown
@@ -23,11 +24,21 @@ Poll (receiver "snmp-poll", peer = the address asked; `example-poll.ndjson`, one
     kind "system":     {"kind", "device", "is_up": true, "took_ms", "uptime_ms", "restarted": bool,
                         "system": {"descr", "object_id", "name", "contact", "location"}}
     kind "interface":  {"kind", "device", "index", "name", "alias", "type", "admin_status", "oper_status",
-                        "speed_bps", "counters": {"in_octets", "out_octets", "in_packets", "out_packets",
-                        "in_errors", "out_errors", "in_discards", "out_discards"},
+                        "change": "down" | "up" | "", "link": of the inventory, "contract_bps", "speed_bps",
+                        "uptime_ms",
+                        "counters": {"in_octets", "out_octets", "in_packets", "out_packets",
+                        "in_errors", "out_errors", "in_discards", "out_discards"}, "counter_bits": 32 | 64,
                         "interval_s", "in_bps", "out_bps", "in_errors_per_s", "out_errors_per_s"};
-                        counters are 64 bit where the device has them; the last five are null at the first
-                        poll and when the device restarted in between
+                        every five minutes, and at once when a status changed (then without counters); the last five
+                        are null at the first poll and when the device restarted in between
+    kind "metric":     {"kind", "device", "name": "cpu_pct", "value", "instance": which of several, and where it is of
+                        an interface "interface", "link"}
+    kind "state":      {"kind", "device", "part": "fan", "instance", "state", "was", "action", "cleared": action when it
+                        is well again}: when a part goes bad or is well again
+    kind "neighbour":  {"kind", "device", "protocol": "bgp" | "ospf", "ip", "id", "was", "state", "is_up"}: on change
+    kind "lldp":       {"kind", "device", "interface", "name", "id", "port", "was", "role", "link"}: on change
+    kind "identity":   {"kind", "device", "what": "version" | "serial" | "engine", "was", "now"}: on change, the version
+                        also when it is first seen
     kind "failure":    {"kind", "device", "is_up": false, "reason", "detail", "failures": polls missed in a row};
                         reason is "timeout", "authentication", "unreachable" or "error"
 """

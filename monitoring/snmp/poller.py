@@ -1,52 +1,47 @@
-"""Polling of devices by SNMPv3, staggered over the period, with back-off for the dead.
+"""Polling: each device at its moment of the period, the dead less often and never at the expense of the living.
 
-The effects are here: sessions, clock, tasks. What an answer means is `polling`'s.
+The effects are here: sessions, clock, tasks. What is asked is `profile`'s, what an answer means `polling`'s.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
-
-from gufo.snmp import (
-    Aes128Key,
-    Md5Key,
-    NoSuchInstance,
-    Sha1Key,
-    Sha224Key,
-    Sha256Key,
-    Sha384Key,
-    Sha512Key,
-    SnmpAuthError,
-    SnmpError,
-    User,
-)
-from gufo.snmp.aio import SnmpSession
-from gufo.snmp.user import KeyType
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from inventory.model import Province
 from monitoring.receivers.intake import Intake
-from monitoring.snmp.polling import INTERFACES, INTERFACES_MORE, SYSTEM, Sample, failure_record, records_of, sample_of
-from monitoring.snmp.usm import Account
+from monitoring.snmp import known, neighbours
+from monitoring.snmp.accounts import Accounts
+from monitoring.snmp.polling import Memory, Reading, Uplink, documents_of, failure_record, has_changed
+from monitoring.snmp.profile import (
+    BGP_STATE,
+    FEW,
+    LLDP_CHASSIS,
+    LLDP_NAME,
+    LLDP_PORT,
+    OSPF_ID,
+    OSPF_STATE,
+    Profile,
+    discover,
+)
+from monitoring.snmp.session import Address, Session, Unanswered
 from monitoring.spool import Received
 
 RECEIVER = "snmp-poll"
-TIMEOUT_S = 2.0
 TRIES = 3
-AT_ONCE = 64
-REPETITIONS = 40
+SAMPLE_S = 300.0  # of interface counters: the 5 minutes of the 95th percentile
+DISCOVER_S = 3600.0
+YOUNG_MS = 15 * 60 * 1000
+SAVE_S = 60.0
+AT_ONCE = 128  # devices that answered last time
+DOUBTFUL_AT_ONCE = 64  # those that did not: many of them, waiting for nothing, must not hold up the others
 LONGEST_PAUSE_PERIODS = 8  # a dead device is asked at least every eighth time
-AUTH_KEYS = {
-    "md5": Md5Key,
-    "sha1": Sha1Key,
-    "sha224": Sha224Key,
-    "sha256": Sha256Key,
-    "sha384": Sha384Key,
-    "sha512": Sha512Key,
-}
+
+log = logging.getLogger("canh.collect")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,96 +49,198 @@ class Target:
     device: str
     address: str
     port: int = 161
+    uplinks: Mapping[str, Uplink] = field(default_factory=dict)  # by interface
 
 
 def targets_of(province: Province) -> tuple[Target, ...]:
-    """Every device, at the address it has in band."""
-    return tuple(Target(device=d.name, address=str(d.service_address)) for d in province.devices.values())
+    """Every device, at the address it has in band, with what the inventory knows of its links."""
+    return tuple(
+        Target(device=d.name, address=str(d.service_address), uplinks=_uplinks(province, d.name))
+        for d in province.devices.values()
+    )
+
+
+@dataclass(slots=True)
+class _Polled:
+    """A device between two polls."""
+
+    target: Target
+    address: Address
+    memory: Memory
+    profile: Profile | None = None
+    discovered_at: float = 0.0
+    sampled_at: float = 0.0
+    samples: int = 0
+    failures: int = 0
+
+    def wants_profile(self, now: float) -> bool:
+        """An agent that started just now does not have everything yet: net-snmp knows its processors a minute later."""
+        is_young = self.memory.uptime_ms < YOUNG_MS
+        return self.profile is None or now - self.discovered_at >= (SAMPLE_S if is_young else DISCOVER_S)
+
+    def wants_sample(self, now: float, period_s: float) -> bool:
+        """The second sample comes at once, so that there is a rate soon."""
+        return self.samples < 2 or now - self.sampled_at >= SAMPLE_S - period_s / 2
 
 
 class Poller:
     """Polls for ever; each answer and each missing answer is a spool record."""
 
-    def __init__(self, targets: Sequence[Target], account: Account, intake: Intake, *, period_s: float) -> None:
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        accounts: Accounts,
+        intake: Intake,
+        *,
+        period_s: float,
+        remember: Path | None = None,
+    ) -> None:
+        """remember: a file that keeps who the devices were over a restart of ours."""
         self.targets = tuple(targets)
         self.period_s = period_s
         self._intake = intake
-        self._user = _user(account)
-        self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._remember = remember
+        self._lively, self._doubtful = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(DOUBTFUL_AT_ONCE)
+        before = known.load(remember) if remember is not None else {}
+        self._polled = [
+            _Polled(t, Address(t.address, t.port, account), before.get(t.device, Memory()))
+            for t in self.targets
+            if (account := accounts.polling(t.device)) is not None
+        ]
 
     async def run(self) -> None:
         """Until cancelled."""
-        step_s = self.period_s / max(1, len(self.targets))
+        step_s = self.period_s / max(1, len(self._polled))
         async with asyncio.TaskGroup() as group:
-            for index, target in enumerate(self.targets):
-                group.create_task(self._poll_for_ever(target, index * step_s))
+            group.create_task(self._save_for_ever())
+            for index, polled in enumerate(self._polled):
+                group.create_task(self._poll_for_ever(polled, index * step_s))
 
-    async def _poll_for_ever(self, target: Target, first_s: float) -> None:
+    async def _poll_for_ever(self, polled: _Polled, first_s: float) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time() + first_s
-        before: Sample | None = None
-        failures = 0
         while True:
             await asyncio.sleep(max(0.0, due - loop.time()))
-            async with self._at_once:
-                sample, reason, detail = await self.ask(target)
-            if sample is not None:
-                failures = 0
-                self._put(target, records_of(target.device, before, sample))
-                before = sample
-            else:
-                failures += 1
-                self._put(target, [failure_record(target.device, reason, detail, failures)])
-            self._intake.counters.polls["up" if sample else "down"] += 1
-            due = max(due + self.period_s * min(2 ** max(0, failures - 1), LONGEST_PAUSE_PERIODS), loop.time())
+            await self.poll(polled)
+            due += self.period_s * min(2 ** max(0, polled.failures - 1), LONGEST_PAUSE_PERIODS)
+            if due < loop.time():  # late: at its own moment of a later period, not at once with all who are late
+                due += self.period_s * (1 + (loop.time() - due) // self.period_s)
 
-    async def ask(self, target: Target) -> tuple[Sample | None, str, str]:
-        """What the device answers; or None, the reason and its detail."""
-        for _ in range(TRIES):
-            started = time.monotonic()
-            try:
-                answer = await self._walk(target)
-                return sample_of(answer, at=started, took_s=time.monotonic() - started), "", ""
-            except TimeoutError:
-                continue
-            except SnmpAuthError as error:
-                return None, "authentication", _text(error, "the device does not accept our user or keys")
-            except SnmpError as error:
-                return None, "error", _text(error, type(error).__name__)
-            except OSError as error:
-                return None, "unreachable", _text(error, type(error).__name__)
-            except (ValueError, RuntimeError) as error:  # the library could not make sense of the answer
-                return None, "error", _text(error, type(error).__name__)
-        return None, "timeout", f"no answer in {TRIES} tries of {TIMEOUT_S:.0f} s"
+    async def poll(self, polled: _Polled) -> None:
+        """Ask a device once, and keep what came of it."""
+        target = polled.target
+        try:
+            reading = await self._ask(polled)
+        except Unanswered as silence:
+            polled.failures += 1
+            self._intake.counters.polls["down"] += 1
+            self._put(target, [failure_record(target.device, silence.reason, silence.detail, polled.failures)])
+            return
+        assert polled.profile is not None
+        documents, polled.memory = documents_of(target.device, target.uplinks, polled.profile, polled.memory, reading)
+        polled.failures = 0
+        self._intake.counters.polls["up"] += 1
+        self._put(target, documents)
 
-    async def _walk(self, target: Target) -> dict[str, Any]:
-        session = SnmpSession(
-            target.address, port=target.port, user=self._user, timeout=TIMEOUT_S, max_repetitions=REPETITIONS
-        )
-        async with session:
-            answer: dict[str, Any] = await session.get_many(SYSTEM)
-            for table in (INTERFACES, INTERFACES_MORE):
+    async def _ask(self, polled: _Polled) -> Reading:
+        """One try among the living; the others, and all of a device that was dead, among the doubtful."""
+        if not polled.failures:
+            async with self._lively:
                 try:
-                    async for oid, value in session.fetch(table):
-                        answer[oid] = value
-                except NoSuchInstance:  # a device without this table
-                    continue
-        return answer
+                    return await self._read(polled)
+                except Unanswered as silence:
+                    if silence.reason != "timeout":
+                        raise
+        tries = TRIES - 1 if not polled.failures else 1
+        async with self._doubtful:
+            for left in reversed(range(tries)):
+                try:
+                    return await self._read(polled)
+                except Unanswered as silence:
+                    if silence.reason != "timeout" or not left:
+                        raise
+        raise AssertionError("a try returns or raises")
+
+    async def _read(self, polled: _Polled) -> Reading:
+        try:
+            return await self._converse(polled)
+        except BaseException as error:
+            if type(error).__name__ == "PanicException":  # of the library, on an answer made to hurt
+                raise Unanswered("error", str(error)) from error
+            raise
+
+    async def _converse(self, polled: _Polled) -> Reading:
+        """A conversation with a device. Raises Unanswered."""
+        started = time.monotonic()
+        session = Session(polled.address)
+        await session.open()
+        if polled.wants_profile(started):
+            polled.profile, polled.discovered_at = await discover(session), started
+        assert polled.profile is not None
+        reading = await self._reading(session, polled, polled.profile, started)
+        if has_changed(polled.profile, polled.memory, reading):
+            polled.profile, polled.discovered_at = await discover(session), started
+            reading = await self._reading(session, polled, polled.profile, started)
+        if reading.is_sample:
+            polled.sampled_at, polled.samples = started, polled.samples + 1
+        return reading
+
+    async def _reading(self, session: Session, polled: _Polled, profile: Profile, started: float) -> Reading:
+        is_sample = polled.wants_sample(started, self.period_s)
+        asked = profile.poll_oids + profile.sample_oids if is_sample else profile.poll_oids
+        values = await session.get(asked)
+        bgp = await session.walk(BGP_STATE, FEW) if profile.has_bgp else {}
+        ospf = await session.walk(OSPF_STATE, FEW) if profile.has_ospf else {}
+        ids = await session.walk(OSPF_ID, FEW) if profile.has_ospf and is_sample else {}
+        return Reading(
+            at=started,
+            took_s=time.monotonic() - started,
+            values=values,
+            is_sample=is_sample,
+            bgp={address: int(state) for address, state in bgp.items() if isinstance(state, int)},
+            ospf={_address(index): int(state) for index, state in ospf.items() if isinstance(state, int)},
+            ospf_ids={_address(index): str(value) for index, value in ids.items()},
+            lldp=await _remotes(session) if profile.lldp_ports and is_sample else None,
+            engine_id=polled.address.engine_id.hex(),
+        )
+
+    async def _save_for_ever(self) -> None:
+        while self._remember is not None:
+            await asyncio.sleep(SAVE_S)
+            self.save()
+
+    def save(self) -> None:
+        """Keep who the devices are; when that fails the next restart of ours compares with an older moment."""
+        if self._remember is None:
+            return
+        try:
+            known.save(self._remember, {p.target.device: p.memory for p in self._polled if p.memory.is_known})
+        except OSError as error:
+            log.error("cannot keep what is known of the devices: %s", error)
 
     def _put(self, target: Target, documents: Sequence[bytes]) -> None:
         now = time.time_ns() // 1000
         self._intake.put_or_drop([Received(d, now, RECEIVER, target.address, target.port) for d in documents])
 
 
-def _user(account: Account) -> User:
-    """The account with its passwords already hashed: that takes milliseconds, once instead of every poll."""
-    auth = AUTH_KEYS[account.auth_protocol]
-    auth_key = auth(auth.get_master_key(account.auth_password.encode()), key_type=KeyType.Master)
-    if not account.priv_password:
-        return User(account.user, auth_key=auth_key)
-    priv_key = Aes128Key(auth.get_master_key(account.priv_password.encode()), key_type=KeyType.Master)
-    return User(account.user, auth_key=auth_key, priv_key=priv_key)
+async def _remotes(session: Session) -> dict[str, neighbours.Remote]:
+    chassis = await session.walk(LLDP_CHASSIS, FEW)
+    if not chassis:
+        return {}
+    return neighbours.remotes(await session.walk(LLDP_NAME, FEW), chassis, await session.walk(LLDP_PORT, FEW))
 
 
-def _text(error: Exception, otherwise: str) -> str:
-    return str(error) or otherwise
+def _address(index: str) -> str:
+    """Of an OSPF neighbour: its address, without the interface's number behind it."""
+    return ".".join(index.split(".")[:4])
+
+
+def _uplinks(province: Province, device: str) -> dict[str, Uplink]:
+    """Links to other routers; those to hosts carry a segment."""
+    found = {}
+    for link in province.links_of(device):
+        if link.segment is None:
+            wan = link.kind == "uplink"
+            uplink = Uplink(link=link.name, bandwidth_bps=link.bandwidth_bps, is_wan=wan)
+            found[link.end(device).interface] = uplink
+    return found

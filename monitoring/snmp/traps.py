@@ -58,7 +58,7 @@ class TrapReceiver(UdpReceiver):
     def _taken(self, datagram: bytes, peer: Any) -> Taken:
         """A defect of ours is kept and counted as a rejected message: the others of the batch must not be lost."""
         try:
-            return self._notifications.take(datagram, time.monotonic())
+            return self._notifications.take(datagram, time.monotonic(), peer[0])
         except Exception:
             log.exception("a notification of %s cannot be read: a defect", peer[0])
             return rejected("defect", {"datagram": datagram[:LONGEST_REJECTED].hex()})

@@ -58,13 +58,6 @@ class Account:
         return AUTH_PRIV if self.priv_password else AUTH if self.auth_password else NO_AUTH
 
 
-def accounts_of(data_dir: Path) -> tuple[Account, ...]:
-    """`accounts.accounts_of`, those that may report to us. Raises SecretsError."""
-    from monitoring.snmp.accounts import accounts_of
-
-    return accounts_of(data_dir).known
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
     """Our own SNMP engine: informs are secured with its id and its clock."""

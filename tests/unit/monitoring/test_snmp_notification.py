@@ -326,8 +326,8 @@ def test_a_datagram_that_finds_a_defect_loses_none_of_its_batch(
     """Whatever raises: the others are kept, and so is the datagram itself, counted as rejected."""
     take = Notifications.take
 
-    def broken(self: Notifications, datagram: bytes, now: float) -> Any:
-        return take(self, datagram, 1 // (datagram != b"hurts") * now)
+    def broken(self: Notifications, datagram: bytes, now: float, peer: str) -> Any:
+        return take(self, datagram, 1 // (datagram != b"hurts") * now, peer)
 
     monkeypatch.setattr(Notifications, "take", broken)
 
