@@ -36,6 +36,7 @@ from monitoring.store.retention import DEFAULT_STREAM, Retention
 
 PATIENCE_S = 30.0  # then the worker starts again at its checkpoint
 PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+SHARD_WAIT = "10s"  # for a shard that moves; then the item is sent again
 ITEMS, OCTETS = 1000, 5_000_000  # of one bulk request
 AT_ONCE = 3  # requests under way
 MAINTAIN_EVERY_S = 600.0
@@ -187,7 +188,7 @@ class ElasticWriter:
         bulk: Any = self._cluster.client.bulk  # its types know of no encoded lines
 
         def attempt() -> str:
-            answer = bulk(operations=b"".join(items.values()), filter_path=_ANSWER)
+            answer = bulk(operations=b"".join(items.values()), timeout=SHARD_WAIT, filter_path=_ANSWER)
             result = outcome(answer.body, list(items))
             refused.extend(result.refused)
             for number in set(items) - set(result.again):

@@ -83,7 +83,7 @@ def octets_of(address: str) -> bytes | None:
 
 def holds(name: str, value: Value) -> bool:
     """Whether a listed field takes a value as it is: of its type, and no number beyond 64 bits."""
-    return _types().get(name) is type(value) and _fits(value)
+    return _listed_types().get(name) is type(value) and _fits(value)
 
 
 def table_of(events: Sequence[Event]) -> pa.Table:
@@ -150,6 +150,12 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 def _types() -> dict[str, type]:
     """For each column the type of value it holds."""
     return {field.name: tuple if field.is_list else _PYTHON[field.kind] for field in ecs.columns()}
+
+
+@cache
+def _listed_types() -> dict[str, type]:
+    """For each listed field, column or not, the type of value it is."""
+    return {field.name: tuple if field.is_list else _PYTHON[field.kind] for field in ecs.fields().values()}
 
 
 def _octets(value: str | tuple[str, ...]) -> bytes | list[bytes | None] | None:

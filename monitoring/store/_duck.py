@@ -24,7 +24,7 @@ def connect(*, memory: str = MEMORY, threads: int = THREADS, spill: Path | None 
     folder, because a reader need not be able to write to the store.
     """
     spill = spill or Path(tempfile.gettempdir()) / f"canh-duckdb-{os.getuid()}"
-    return duckdb.connect(
+    database = duckdb.connect(
         ":memory:",
         config={
             "memory_limit": memory,
@@ -35,6 +35,15 @@ def connect(*, memory: str = MEMORY, threads: int = THREADS, spill: Path | None 
             "preserve_insertion_order": False,
         },
     )
+    database.execute("SET enable_progress_bar = false")
+    return database
+
+
+def cursor_of(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A connection of its own to the same database, for one thread. No progress bar in the output of a search."""
+    cursor = database.cursor()
+    cursor.execute("SET enable_progress_bar = false")
+    return cursor
 
 
 def quoted(name: str) -> str:

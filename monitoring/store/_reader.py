@@ -25,7 +25,7 @@ from monitoring.store._asked import BEGINNING, END, Asked, Key, from_us, slices_
 from monitoring.store._manifest import Manifest, Segment
 
 PAGE = 2000  # rows of a search held at once
-SLICE = 20_000  # rows of a scan held at once
+SLICE = 10_000  # rows of a scan held at once
 _TIME = _duck.quoted(_columns.TIME)
 _INGESTED = _duck.quoted(_columns.INGESTED)
 T = TypeVar("T")
@@ -133,7 +133,7 @@ class Store:
         after: Key | None = None
         while left > 0:
             size = min(left, PAGE)
-            page = self._page(asked, size, after)
+            page = self._page(asked, size, after, fields)
             for row in page:
                 yield only(_columns.event_of(row), fields)
             if len(page) < size:
@@ -144,18 +144,22 @@ class Store:
     def _scan(self, asked: Asked, fields: tuple[str, ...], oldest_first: bool) -> Iterator[Event]:
         """Slice after slice of time, each of about SLICE rows; a denser one in pages."""
         slices = slices_of(asked.segments(self.manifest(), None), us(asked.start), us(asked.end), SLICE)
+        names = _names(fields)
         for low, high in slices if oldest_first else reversed(slices):
             part, after = asked.between(low, high), None
             while True:
-                rows = self._retried(partial(self._sorted, asked=part, after=after, oldest_first=oldest_first))
+                read = partial(self._sorted, asked=part, after=after, names=names, oldest_first=oldest_first)
+                rows = self._retried(read)
                 for row in rows:
-                    yield only(_columns.event_of(row), fields)
+                    yield only(_columns.event_of(dict(zip(names, row, strict=True))), fields)
                 if len(rows) < SLICE:
                     break
-                after = _key_of(rows[-1])
+                after = _key_of(dict(zip(names, rows[-1], strict=True)))
 
-    def _sorted(self, manifest: Manifest, asked: Asked, after: Key | None, oldest_first: bool) -> list[dict[str, Any]]:
-        """Up to SLICE whole rows of a slice, in order, behind `after`."""
+    def _sorted(
+        self, manifest: Manifest, asked: Asked, after: Key | None, names: list[str], oldest_first: bool
+    ) -> list[tuple[Any, ...]]:
+        """Up to SLICE rows of a slice, in order, behind `after`: these columns of them."""
         segments = asked.segments(manifest, None)
         if not segments:
             return []
@@ -167,18 +171,19 @@ class Store:
         database = self._connection()
         order = f"{_TIME}, {_columns.ID}" if oldest_first else f"{_TIME} DESC, {_columns.ID} DESC"
         sql = (
-            f"SELECT {', '.join(map(_duck.quoted, _names()))} FROM {_duck.source(database, self._folder, segments)} "  # noqa: S608
+            f"SELECT {', '.join(map(_duck.quoted, names))} FROM {_duck.source(database, self._folder, segments)} "  # noqa: S608
             f"WHERE {where} ORDER BY {order} LIMIT {SLICE}"
         )
-        return [dict(zip(_names(), row, strict=True)) for row in database.execute(sql, values).fetchall()]
+        found: list[tuple[Any, ...]] = database.execute(sql, values).fetchall()
+        return found
 
-    def _page(self, asked: Asked, size: int, after: Key | None) -> list[dict[str, Any]]:
+    def _page(self, asked: Asked, size: int, after: Key | None, fields: tuple[str, ...]) -> list[dict[str, Any]]:
         """The next rows before `after`, newest first: first which they are, then all of their columns."""
 
         def read(manifest: Manifest) -> list[dict[str, Any]]:
             segments = asked.segments(manifest, after)
             keys = self._keys(asked, segments, size, after)
-            return self._full(segments, keys) if keys else []
+            return self._full(segments, keys, fields) if keys else []
 
         return self._retried(read)
 
@@ -200,11 +205,11 @@ class Store:
             del keys[size:]
         return keys
 
-    def _full(self, segments: list[Segment], keys: list[Key]) -> list[dict[str, Any]]:
+    def _full(self, segments: list[Segment], keys: list[Key], fields: tuple[str, ...]) -> list[dict[str, Any]]:
         """The rows of some keys, in their order."""
         first, last = keys[-1][0], keys[0][0]
         holding = [s for s in segments if s.min_us <= us(last) and s.max_us >= us(first)]
-        names = _names()
+        names = _names(fields)
         database = self._connection()
         source = _duck.source(database, self._folder, holding)
         marks = ", ".join(["?::BLOB"] * len(keys))
@@ -251,7 +256,7 @@ class Store:
         with self._opening:
             if self._database is None:
                 self._database = _duck.connect(memory=self._memory, threads=self._threads)
-            return self._database.cursor()
+            return _duck.cursor_of(self._database)
 
 
 def _key_of(row: dict[str, Any]) -> Key:
@@ -266,9 +271,17 @@ def _groups(segments: list[Segment]) -> list[list[Segment]]:
     return sorted(hours.values(), key=lambda group: max(s.max_us for s in group), reverse=True)
 
 
-def _names() -> list[str]:
-    """The columns an event is made of."""
-    return [field.name for field in _columns.schema() if not field.name.endswith("#n")]
+def _names(fields: Sequence[str]) -> list[str]:
+    """The columns that events with these fields are made of; without any, all of them."""
+    columns = [field.name for field in _columns.schema() if not field.name.endswith("#n")]
+    if not fields:
+        return columns
+    wanted = {_columns.TIME, _columns.ID, *(n for n in columns if any(n == f or n.startswith(f"{f}.") for f in fields))}
+    if "message" in wanted:
+        wanted |= {"event.original", _columns.LENGTH}
+    if not wanted.issuperset({*fields} - {"event.id"}):  # the JSON holds what is no column, and what lies below a name
+        wanted.add(_columns.REST)
+    return [name for name in columns if name in wanted]
 
 
 def _text_of(field: str) -> str:
