@@ -209,10 +209,20 @@ class HttpConnection(StreamConnection):
         if int(headers.get(b"content-length", b"0")) > REQUEST_OCTETS:
             raise self._too_large()
         if not await self._has_room():
+            self._hang_up_on(headers)
             raise self._rejected("the spool takes nothing now")
         items = await self._read(BulkReader(index), Gunzip() if encoding == b"gzip" else None)
         await self._keep(items)
         self._answer(200, answer_of(items, round((time.monotonic() - began) * 1000)))
+
+    def _hang_up_on(self, headers: dict[bytes, bytes]) -> None:
+        """rsyslog 8.2302 gives a batch up when it is told to come again, but keeps it when nobody answers.
+
+        It is the one that does not name itself: libcurl sends no User-Agent of its own.
+        """
+        if b"user-agent" not in headers:
+            self.server.refused("spool-full", self.peer)
+            raise ConnectionAbortedError
 
     async def _has_room(self) -> bool:
         """Whether the spool takes messages, now or in a moment."""

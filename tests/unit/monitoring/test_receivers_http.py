@@ -172,6 +172,21 @@ def test_a_spool_that_takes_nothing_is_waited_for_and_then_told(
     serve(tmp_path, work)
 
 
+def test_who_would_give_up_when_told_to_come_again_is_not_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "PATIENCE_S", 0.2)
+
+    async def work() -> None:
+        async with serving(tmp_path) as it:
+            it.intake.nearly_full(True)
+            assert await it.say(it.request()) == b"", "rsyslog sends no User-Agent"
+            assert status(await it.say(it.request(user_agent="Filebeat"))) == 429
+            assert it.refused("spool-full") == 2 and it.raws() == []
+
+    run(work)
+
+
 def test_nothing_is_answered_before_it_is_on_the_disk(tmp_path: Path) -> None:
     async def work() -> None:
         async with serving(tmp_path) as it:
