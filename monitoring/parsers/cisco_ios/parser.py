@@ -47,7 +47,7 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
         fields["observer.product"] = "IOS XR"
     if "event.category" not in fields:
         _add_unknown(fields, line, facility)
-    elif "canh.nbr.before" in fields and "event.action" not in fields:
+    elif "canh.nbr.state" in fields and "event.action" not in fields:
         _add_adjacency(fields)
     if "destination.ip" in fields and str(fields.get("event.action", "")).startswith("routing-"):
         fields["canh.nbr.ip"] = fields.get("source.ip", fields["destination.ip"])
@@ -57,7 +57,7 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
 
 
 def _add_adjacency(fields: dict[str, Value]) -> None:
-    before, after = str(fields["canh.nbr.before"]).upper(), str(fields["canh.nbr.state"]).upper()
+    before, after = str(fields.get("canh.nbr.before", "")).upper(), str(fields["canh.nbr.state"]).upper()
     if after == "FULL":
         fields["event.action"] = "routing-neighbor-up"
     elif before == "FULL" or after == "DOWN":
