@@ -110,7 +110,7 @@ def _as_is(fields: Fields, name: str, value: str) -> None:
 
 
 def _ip(fields: Fields, name: str, value: str) -> None:
-    address = ip_text(value)
+    address = ip_text(value) or (ip_text(value[:-1]) if value[-1:] in ":.,;" else None)
     if address is not None:
         fields[name] = address
         return
