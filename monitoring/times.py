@@ -26,7 +26,7 @@ _PLAIN = re.compile(
     rf"(?:{_MONTH}) [ \d]\d \d{{2}}:\d{{2}}:\d{{2}}(?= (?!\d{{4}}[ ,\]:]|[A-Z]{{1,5}}[ :)]|[+-]\d|(?:UTC|GMT)[+-]))"
 )
 _ISO = re.compile(
-    r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})[T _:-]{1,2}"
+    r"(?P<year>\d{4})(?P<mark>[-/.:])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})[T _:-]{1,2}"
     rf"{_CLOCK}{_HALF}{_ZONE}"
 )
 _NUMBERS = r"(?P<first>\d{1,2})(?P<mark>[/.-])(?P<second_>\d{1,2})(?P=mark)"  # day and month, in either order

@@ -18,6 +18,11 @@ _CEF = re.compile(r"CEF: ?(\d)\|")
 _LEEF = re.compile(r"LEEF: ?(\d(?:\.\d)?)\|")
 _CEF_KEY = re.compile(r"(?:\A|(?<=\s))([A-Za-z_][\w.\-]{0,127}(?:\[[^\]\s]{0,64}\])?)=")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+# Many senders leave the backslash of DOMAIN\user and C:\new as it is: only what CEF escapes is taken for an escape, and
+# only where whole sentences stand is `\n` the end of a line.
+_CEF_ESCAPED = re.compile(r"\\([\\=|])")
+_CEF_LINES = re.compile(r"\\([\\=|nrt])")
+_CEF_TEXTS = frozenset(("msg", "message", "reason", "details", "Description", "description"))
 _PIPE = re.compile(r"(?<!\\)((?:\\\\)*)\|")
 _ELEMENT = re.compile(r"\[([^\s\]=\"]+)((?: [^\s\]=\"]+=\"(?:[^\"\\]|\\.)*\")*) ?\]")
 _PARAMETER = re.compile(r" ([^\s\]=\"]+)=\"((?:[^\"\\]|\\.)*)\"")
@@ -74,7 +79,8 @@ def _extension(text: str) -> Pairs:
         end = keys[at + 1].start() if at + 1 < len(keys) else len(text)
         value = text[key.end() : end].strip()
         if "\\" in value:
-            value = _ESCAPED.sub(lambda m: {"n": "\n", "r": "\r", "t": "\t"}.get(m[1], m[1]), value)
+            escaped = _CEF_LINES if key[1] in _CEF_TEXTS else _CEF_ESCAPED
+            value = escaped.sub(lambda m: {"n": "\n", "r": "\r", "t": "\t"}.get(m[1], m[1]), value)
         found.setdefault(key[1], value)
     for name in [name for name in found if name.endswith("Label")]:
         labelled = found.get(name.removesuffix("Label"))

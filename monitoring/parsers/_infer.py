@@ -70,9 +70,10 @@ def _add_verdict(fields: Fields, text: str) -> None:
         return
     fields.setdefault("event.outcome", "failure" if is_denied else "success")
     types = fields["event.type"]
-    if fields["event.category"] == ("web",) or not isinstance(types, tuple):
+    verdict = "denied" if is_denied else "allowed"
+    if fields["event.category"] == ("web",) or not isinstance(types, tuple) or {"denied", "allowed"} & set(types):
         return
-    fields["event.type"] = (*map(str, types), "denied" if is_denied else "allowed")
+    fields["event.type"] = (*map(str, types), verdict)
     if "connection" in types:
         fields.setdefault("event.action", "connection-denied" if is_denied else "connection-allowed")
 

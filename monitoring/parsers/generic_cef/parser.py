@@ -25,9 +25,6 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
     severity = _SEVERITIES.get(str(pairs.get("cef.severity", "")).lower())
     if severity is not None:
         fields["event.severity"] = severity
-    external = fields.pop("event.id_by_source", None)
-    if external is not None:
-        fields["canh.source.event_id"] = str(external)
     fields.setdefault("rule.name", pairs["cef.name"])
     if fields.get("event.outcome") == "unknown":
         del fields["event.outcome"]

@@ -25,8 +25,9 @@ _FLAGS = ("SYN", "ACK", "FIN", "RST", "PSH", "URG")
 def parse(line: Line) -> dict[str, Value] | None:
     """The packet of a line; None when it tells of none."""
     start = _START.match(line.text)
-    if start is None:  # ulogd2 about itself
-        return {"event.category": ("process",), "event.type": ("info",)} if line.app_name.startswith("ulogd") else None
+    if start is None:  # ulogd2 about itself, or pairs of a firewall that calls its own program so
+        is_its_own = line.app_name.startswith("ulogd") and '="' not in line.text
+        return {"event.category": ("process",), "event.type": ("info",)} if is_its_own else None
     prefix, ingress, egress = start.groups()
     packet = line.text[start.end() :].partition(" [")[0]  # an ICMP error quotes the packet it is about in brackets
     pairs: dict[str, str] = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.errors import ParserError
-from monitoring.parsers import Index, Line, any_pairs, ip_text, load, mac_text
+from monitoring.parsers import Index, Line, any_pairs, cef_of, ip_text, load, mac_text
 from monitoring.parsers._rules import RuleSet
 from monitoring.parsers._structured import Structured
 from tests.unit.monitoring.lab import RECEIVED
@@ -171,3 +171,10 @@ def test_keys_of_a_standard_come_after_those_of_the_product() -> None:
 
 def test_every_parser_of_ours_can_be_used() -> None:
     load().compile()
+
+
+def test_backslashes_of_windows_names_stay_in_cef() -> None:
+    pairs = cef_of(r"CEF:0|V|P|1|2|n|3|suser=CORP\nam filePath=C:\temp\a.exe duser=CORP\\an cs1=a\=b msg=one\ntwo")
+    assert pairs is not None
+    assert (pairs["suser"], pairs["filePath"], pairs["duser"]) == (r"CORP\nam", r"C:\temp\a.exe", r"CORP\an")
+    assert (pairs["cs1"], pairs["msg"]) == ("a=b", "one\ntwo")

@@ -1,0 +1,46 @@
+"""BIG-IP ASM and AFM: pairs with commas between, the whole URL and the host that the request itself names."""
+
+from __future__ import annotations
+
+import re
+
+from monitoring.event import Value
+from monitoring.parsers import Line, Pairs, Parsed, any_pairs, pairs_of, put
+
+_HOST = re.compile(r"(?:\\r\\n|\r?\n|\s)Host: ?([\w.:\[\]-]{1,255})", re.IGNORECASE)
+_AGENT = re.compile(r"(?:\\r\\n|\r?\n|\s)User-Agent: ?(.{1,1024}?)(?:\\r|\r|\n|\Z)", re.IGNORECASE)
+_REFERER = re.compile(r"(?:\\r\\n|\r?\n|\s)Referer: ?(.{1,1024}?)(?:\\r|\r|\n|\Z)", re.IGNORECASE)
+_COMMAS = re.compile(r"=(?:\"[^\"]{0,2048}\"|[^\",]{0,256}), ?[\w-]{2,40}=")
+
+
+def read(line: Line) -> Pairs | None:
+    text = line.text
+    if "CEF:" in text:
+        return any_pairs(line)
+    return pairs_of(text, "," if _COMMAS.search(text, 0, 8192) else " ")
+
+
+def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
+    request = str(pairs.get("request", ""))[:8192]
+    if request:
+        fields.pop("url.full", None)
+        for pattern, name in (
+            (_HOST, "url.domain"),
+            (_AGENT, "user_agent.original"),
+            (_REFERER, "http.request.referrer"),
+        ):
+            match = pattern.search(request)
+            if match is not None:
+                put(fields, name, match[1].strip())
+        verb, _, rest = request.partition(" ")
+        if verb.isupper() and len(verb) < 10:
+            fields.setdefault("http.request.method", verb)
+            put(fields, "url.original", rest.split(" ")[0])
+        elif request.startswith(("/", "http")):
+            put(fields, "url.full", request)
+    host, path = fields.get("url.domain"), str(fields.get("url.path", ""))
+    scheme = str(fields.get("network.protocol", "")).lower()
+    if host and path.startswith("/") and scheme in ("http", "https"):
+        query = fields.get("url.query")
+        fields["url.full"] = f"{scheme}://{host}{path}" + (f"?{query}" if query else "")
+    return fields
