@@ -141,7 +141,7 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
             rest = after
             when, zone_from, rest = _second_time(fields, when, zone_from, rest, received, zone)
     tag = _TAG.match(rest) if is_syslog else None
-    if tag is None:
+    if tag is None or tag[1] in _NO_HOSTS:
         return Header(fields, when, zone_from, _message(rest), "", is_syslog)
     app, procid = tag.groups()
     fields["log.syslog.appname"] = app
