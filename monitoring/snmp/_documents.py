@@ -17,6 +17,7 @@ class TrapDoc(BaseModel, extra="forbid"):
     by: dict[str, dict[str, str]] = {}  # object: its word, ~part of its text, or "otherwise": action
     cleared: bool = False  # the end of what the action names
     set: dict[str, Scalar] = {}
+    syslog: str = ""  # a syslog message inside: objects' names in braces; what it says is asked of its own parser
 
 
 class MetricDoc(BaseModel, extra="forbid"):

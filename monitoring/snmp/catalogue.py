@@ -24,6 +24,7 @@ ENTERPRISES = "1.3.6.1.4.1."
 CLEARED = "alarm-cleared"
 _OBJECT = re.compile(r"(?P<name>\w+)(?: (?P<how>[\w-]+))?(?: > (?P<keeps>\S.*))?")
 _TRAP = re.compile(r"(?P<name>\w+)(?: = (?P<action>\S.*))?")
+_PLACE = re.compile(r"\{(\w+)\}")
 _RANGE = re.compile(r"(?P<parent>.*\.)(?P<first>\d+)-(?P<last>\d+)(?:/(?P<step>\d+))?")
 
 
@@ -49,6 +50,11 @@ class Trap:
     by: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     is_cleared: bool = False
     fields: Mapping[str, Value]
+    syslog: str = ""
+
+    def message(self, words: Mapping[str, str]) -> str:
+        """The syslog message inside, "" when there is none. words: of its objects, by name."""
+        return _PLACE.sub(lambda place: words.get(place[1], ""), self.syslog)
 
     def meaning(self, words: Mapping[str, str]) -> tuple[str, bool]:
         """The action, "" when it has none, and whether it is the end of it. words: of its objects, by name."""
@@ -201,7 +207,9 @@ def _trap(oid: str, said: str | TrapDoc) -> Trap:
     if isinstance(said, TrapDoc):
         by = tuple((name, tuple(cases.items())) for name, cases in said.by.items())
         fields = dict(said.set.items())
-        return Trap(name=said.name, action=said.action, by=by, is_cleared=said.cleared, fields=fields)
+        return Trap(
+            name=said.name, action=said.action, by=by, is_cleared=said.cleared, fields=fields, syslog=said.syslog
+        )
     if (read := _TRAP.fullmatch(said)) is None:
         raise ValueError(f"{oid}: {said!r} is not 'name [= [cleared] action]'")
     return Trap(name=read["name"], action=read["action"] or "", fields={})

@@ -11,8 +11,8 @@ from typing import Any
 
 from monitoring import ecs
 from monitoring.event import Value
-from monitoring.parsers import Line, ip_text, mapping_of, number_of, text_of
-from monitoring.snmp.catalogue import CLEARED, meanings, object_named, trap_of
+from monitoring.parsers import Line, ip_text, load, mapping_of, number_of, text_of
+from monitoring.snmp.catalogue import CLEARED, Trap, meanings, object_named, trap_of
 
 _UNKNOWN: dict[str, Value] = {"event.category": ("network",), "event.type": ("info",)}
 _KNOWN: dict[str, Value] = {"event.category": ("host",), "event.type": ("info",)}
@@ -31,9 +31,13 @@ def parse(line: Line) -> dict[str, Value] | None:
     if trap.get("kind") == "rejected":
         return fields | _rejected(trap)
     varbinds = [v for v in trap.get("varbinds", []) if isinstance(v, dict)]
-    fields |= _meaning(text_of(trap.get("oid")), varbinds)
+    words = {text_of(v.get("name")): text_of(v.get("label", v.get("value"))) for v in reversed(varbinds)}
+    known = trap_of(text_of(trap.get("oid")))
+    fields |= _meaning(known, words)
     for field, value in _kept(varbinds):
         fields.setdefault(field, value)
+    if known is not None and known.syslog:
+        fields |= _said(known.message(words), line)
     _add_path(fields, trap)
     return fields
 
@@ -69,11 +73,18 @@ def _rejected(trap: dict[str, Any]) -> dict[str, Value]:
     return fields
 
 
-def _meaning(oid: str, varbinds: list[dict[str, Any]]) -> dict[str, Value]:
-    trap = trap_of(oid)
+def _said(message: str, line: Line) -> dict[str, Value]:
+    """What a syslog message inside a notification says, by its content."""
+    found = load().parse(Line(message, "", line.received, line.platform)) if message else None
+    if found is None or found[0].last:
+        return {"message": message}
+    parser, parsed = found
+    return {"message": message, **parser.fields, **parsed, "canh.content": parser.name}
+
+
+def _meaning(trap: Trap | None, words: Mapping[str, str]) -> dict[str, Value]:
     if trap is None:
         return dict(_UNKNOWN)
-    words = {text_of(v.get("name")): text_of(v.get("label", v.get("value"))) for v in reversed(varbinds)}
     action, is_cleared = trap.meaning(words)
     if is_cleared:
         return {**meanings()[CLEARED], **trap.fields, "canh.alarm": action}

@@ -100,6 +100,25 @@ def test_a_community_inside_a_trap_is_not_kept() -> None:
     assert known[0].is_secret
 
 
+def test_a_syslog_message_inside_a_notification_is_read_by_its_own_parser() -> None:
+    """Cisco counts severities from 1; the text is a line of IOS without its header."""
+    history = "1.3.6.1.4.1.9.9.41.1.2.3.1"
+    said = {"Facility": "SYS", "Severity": 6, "MsgName": "CONFIG_I", "MsgText": "Configured from console by q on vty0"}
+    varbinds: list[dict[str, Any]] = [
+        {"oid": f"{history}.{column}.7", "name": f"clogHist{name}", "index": "7", "value": value}
+        for column, (name, value) in enumerate(said.items(), 2)
+    ]
+    varbinds[1]["label"] = "5"
+    fields = event("1.3.6.1.4.1.9.9.41.2.0.1", varbinds)
+    assert (fields["event.action"], fields["user.name"]) == ("config-changed", "q")
+    assert (fields["canh.content"], fields["event.severity"]) == ("cisco_ios", 5)
+    assert fields["message"] == "%SYS-5-CONFIG_I: Configured from console by q on vty0"
+    assert fields["canh.snmp.oid"] == "1.3.6.1.4.1.9.9.41.2.0.1"
+    known = object_of(f"{history}.3.7")
+    assert known is not None
+    assert known[0].labels[6] == "5"
+
+
 Json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
