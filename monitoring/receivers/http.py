@@ -125,9 +125,10 @@ class HttpConnection(StreamConnection):
         try:
             while not self.transport.is_closing() and await self._exchange() and not self._is_leaving:
                 self._http.start_next_cycle()
-        except (h11.ProtocolError, TimeoutError, ConnectionError) as error:
-            if not isinstance(error, ConnectionError):
-                self.server.refused("http-broken", self.peer)
+        except ConnectionError:  # gone, or hung up on
+            pass
+        except (h11.ProtocolError, TimeoutError) as error:
+            self.server.refused("http-broken", self.peer)
             await self._say_if_possible(error)
         finally:
             self.transport.close()
