@@ -32,6 +32,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run one verb; `argv` defaults to the process's own."""
     arguments = sys.argv[1:] if argv is None else argv
     args = _parser(arguments).parse_args(arguments)
+    if args.store:
+        os.environ["CANH_STORE"] = args.store  # so that the parts of `canh run` have it too, and no list of processes
     ctx = Context(province_dir=args.province.resolve(), data_dir=args.data.resolve(), json=args.json)
     try:
         return int(import_module(f"canh.verbs.{args.verb.replace('-', '_')}").run(args, ctx))
@@ -72,6 +74,11 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
         metavar="DIR",
         default=Path(os.environ.get("CANH_DATA", "var")),
         help="data directory (env CANH_DATA, default var/)",
+    )
+    parser.add_argument(
+        "--store",
+        metavar="STORE",
+        help="parquet (in the data directory) or elasticsearch://HOST... (env CANH_STORE; default DATA/store.yaml)",
     )
     parser.add_argument("--json", action="store_true", help="print for programs")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
