@@ -3,8 +3,8 @@
 Trap or inform (receiver "snmp-trap"; `example-trap.json`, one object, UTF-8, one line in the spool):
     version       "1", "2c", "3"
     kind          "trap", "inform", or "rejected": a message that proved no right to be heard
-    reason        only when rejected: "unknown-user", "wrong-digest", "unknown-community",
-                  "unsupported-level", "not-in-time-window", "decryption-error", "malformed"
+    reason        only when rejected: "unknown-user", "unknown-engine", "wrong-digest",
+                  "unknown-community", "unsupported-level", "not-in-time-window", "decryption-error", "malformed"
     oid           snmpTrapOID, dotted, no leading dot ("" when rejected before it could be read)
     name          its name ("linkDown"), or the dotted OID again when we know none
     uptime_ms     sysUpTime of the sender in milliseconds, null when absent

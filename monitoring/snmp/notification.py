@@ -38,6 +38,7 @@ REASONS = {
     UNSUPPORTED_LEVEL: "unsupported-level",
     NOT_IN_WINDOW: "not-in-time-window",
     UNKNOWN_USER: "unknown-user",
+    UNKNOWN_ENGINE: "unknown-engine",
     WRONG_DIGEST: "wrong-digest",
 }
 LONGEST_REJECTED = 512  # octets shown of a datagram that could not be read
@@ -123,6 +124,8 @@ class _V3:
         owner, engine = self._owner, self._owner._engine
         is_ours = self._engine_id == engine.id
         if self._is_reportable and not is_ours:
+            if self._engine_id:  # it takes us for somebody else, or for who we were before our data was lost
+                return self._refuse(UNKNOWN_ENGINE, None)
             return Taken(answer=self._report(UNKNOWN_ENGINE, None))  # how an inform's sender learns our id: no fault
         if not 5 <= len(self._engine_id) <= 32:
             raise BerError("engine id of a wrong length")

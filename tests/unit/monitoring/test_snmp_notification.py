@@ -440,6 +440,13 @@ def test_a_wrong_inform_is_told_so(tmp_path: Path) -> None:
     assert {json.loads(r.raw)["reason"] for r in records} == {"wrong-digest", "unknown-community"}
 
 
+def test_an_inform_for_another_engine_is_refused_and_counted(tmp_path: Path) -> None:
+    receiving(tmp_path, lambda _, here: inform(here, *INFORM_V3, "-e", SENDER))
+    records, _ = SpoolReader(tmp_path / "spool/test").read(0)
+    assert {json.loads(r.raw)["reason"] for r in records} == {"unknown-engine"}
+    assert {json.loads(r.raw)["peer"] for r in records} == {"127.0.0.1"}
+
+
 def test_our_engine_keeps_its_id_and_boots_one_more_time(tmp_path: Path) -> None:
     first, second = engine_of(tmp_path, 0.0), engine_of(tmp_path, 0.0)
     assert (first.boots, second.boots) == (1, 2)
