@@ -47,6 +47,9 @@ class Parser:
     contains: tuple[tuple[str, ...], ...] = ()  # sets of literals; one of the sets must be there whole
     begins: tuple[re.Pattern[str], ...] = ()
     json_keys: tuple[frozenset[str], ...] = ()
+    is_narrow: bool = (
+        False  # it looks at values too before it takes a message: asked before those that look at keys alone
+    )
     last: int = 0  # a generic one, asked when no other answers, the lowest number first
 
 
@@ -131,7 +134,7 @@ class Index:
         found = [
             (len(keys), parser) for key in present for keys, parser in self.of_json.get(key, ()) if keys <= present
         ]
-        return [parser for _, parser in sorted(found, key=lambda item: (-item[0], item[1].name))]
+        return [parser for _, parser in sorted(found, key=lambda item: (not item[1].is_narrow, -item[0], item[1].name))]
 
 
 Found = tuple[Parser, Parsed]
@@ -226,6 +229,7 @@ def _parser(file: Path) -> Parser:
             contains=_groups(match.get("contains", ())),
             begins=tuple(re.compile(pattern) for pattern in match.get("begins", ())),
             json_keys=tuple(map(frozenset, _groups(match.get("json", ())))),
+            is_narrow="only" in document,
             last=int(document.get("last", 0)),
         )
 

@@ -1,4 +1,4 @@
-"""The platform's own messages: `spool-usage`, `source-silent`, `source-returned`."""
+"""The platform's own messages: `spool-usage`, `source-silent`, `source-returned`, `certificate-checked`."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ def parse(line: Line) -> dict[str, Value] | None:
     kind = text_of(said.get("kind"))
     if kind == "spool-usage":
         return _usage(said)
+    if kind == "certificate-checked":
+        return _certificate(said)
     return _silence(kind, said) if kind in ("source-silent", "source-returned") else None
 
 
@@ -43,6 +45,25 @@ def _usage(said: dict[str, Any]) -> dict[str, Value]:
         "canh.spool.used_percent": percent,
         "canh.spool.budget_octets": number_of(said.get("budget_octets")) or 0,
         "message": f"the spool {name} {_LEVELS.get(level, level)} ({percent} % of its budget)",
+    }
+
+
+def _certificate(said: dict[str, Any]) -> dict[str, Value]:
+    name, left = text_of(said.get("name")), number_of(said.get("days_left"))
+    days = left if left is not None else 0
+    return {
+        "event.action": "certificate-checked",
+        "event.category": ("configuration",),
+        "event.type": ("info",),
+        "event.outcome": "success" if days > 0 else "failure",
+        "canh.cert.name": name,
+        "canh.cert.purpose": text_of(said.get("purpose")),
+        "canh.cert.days_left": days,
+        "canh.cert.expires": text_of(said.get("expires")),
+        "canh.cert.sha256": text_of(said.get("sha256")),
+        "message": f"the certificate {name} is valid for {days} days"
+        if days > 0
+        else f"the certificate {name} has expired",
     }
 
 

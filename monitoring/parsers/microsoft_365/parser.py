@@ -1,0 +1,15 @@
+"""Microsoft 365: what the document cannot say of a name."""
+
+from __future__ import annotations
+
+from monitoring.event import Value
+from monitoring.parsers import Line, Pairs, Parsed
+
+
+def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
+    """A failed sign-in says "Success" of its own delivery; a name is a rule's only in alerts."""
+    if pairs.get("Operation") == "UserLoginFailed":
+        fields["event.outcome"] = "failure"
+    if pairs.get("Workload") != "SecurityComplianceCenter" and "PolicyDetails.PolicyName" not in pairs:
+        fields.pop("rule.name", None)
+    return fields
