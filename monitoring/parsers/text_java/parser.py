@@ -1,0 +1,63 @@
+"""Lines of Java's logging libraries: the time, the level, where it is from; then a sentence whose words are read."""
+
+from __future__ import annotations
+
+import re
+
+from monitoring.event import Value
+from monitoring.parsers import Line, flat_of, put
+from monitoring.parsers._infer import infer
+from monitoring.parsers.generic_text.parser import add_words
+
+_WHEN = r"\[?(?P<when>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[,.]\d{3}(?: ?[+-]\d\d:?\d\d|Z)?)\]?,? {0,3}"
+_LEVEL = r"\[?(?P<level>TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL|SEVERE|CRITICAL|NOTICE) {0,3}\]?"
+_LINES = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        rf"{_WHEN}{_LEVEL} ?\[(?P<logger>[^\]]{{1,255}}?) *\] {{0,2}}(?:\[(?P<node>[^\]]{{0,255}})\] ?)?\(?(?:"
+        rf"(?P<thread>[^()]{{1,128}})\) )?(?P<text>.*)",
+        rf"{_WHEN}{_LEVEL} \((?P<thread>[^)]{{1,128}})\) \[?(?P<logger>[^\s\]]{{1,255}})\]?:? (?P<text>.*)",
+        rf"{_WHEN}\[(?P<thread>[^\]]{{1,128}})\] {_LEVEL} {{0,3}}(?P<logger>[\w.$/-]{{1,255}})(?: -|:)? (?P<text>.*)",
+        rf"{_LEVEL} {{0,3}}\[(?P<thread>[^\]]{{1,128}})\] {_WHEN}(?P<text>.*)",
+        rf"{_WHEN}{_LEVEL} {{1,3}}(?P<text>.*)",
+    )
+)
+_LOGGER_LAST = re.compile(r" \(([\w.$]{3,255})\)\Z")
+_FROM = {"level": "log.level", "logger": "log.logger", "thread": "process.thread.name", "when": "@timestamp"}
+_KEYS = {
+    "timestamp": "@timestamp", "@timestamp": "@timestamp", "level": "log.level", "component": "log.logger",
+    "logger_name": "log.logger", "loggerName": "log.logger", "message": "message", "cluster.name": "canh.cluster.name",
+    "node.name": "host.name", "thread_name": "process.thread.name", "threadName": "process.thread.name",
+}  # fmt: skip
+
+
+def parse(line: Line) -> dict[str, Value] | None:
+    """The event of a line; None when it is in none of these orders."""
+    fields: dict[str, Value] = {}
+    if line.document is not None:
+        pairs = flat_of(line.document)
+        for key, field in _KEYS.items():
+            put(fields, field, pairs.get(key))
+        text = str(pairs.get("message", ""))
+    else:
+        match = next((found for pattern in _LINES if (found := pattern.match(line.text)) is not None), None)
+        if match is None:
+            return None
+        for name, value in match.groupdict().items():
+            if name in _FROM:
+                put(fields, _FROM[name], value)
+        text = match["text"]
+        put(fields, "host.name", match.groupdict().get("node"))
+        last = _LOGGER_LAST.search(text)
+        if last is not None:
+            fields.setdefault("log.logger", last[1])
+            text = text[: last.start()]
+        fields["message"] = text
+    level = str(fields.get("log.level", "")).lower()
+    fields["log.level"] = level
+    add_words(fields, text)
+    if "source.ip" in fields or "user.name" in fields:
+        infer(fields, text)
+    elif level in ("error", "fatal", "severe"):
+        fields.setdefault("event.outcome", "failure")
+    return fields
