@@ -1,8 +1,8 @@
 """How far a link is used, as the rules of the state's network ask: the 95th percentile of five-minute samples.
 
-CPN-04 (Circular 06/2026/TT-BKHCN, article 5.6): in each direction apart, the 95th percentile of the 5-minute samples of 7 consecutive
-days is at most 90 % of the contracted rate. That is 2,016 samples, of which the 1,916th smallest counts (nearest
-rank). A gap is no zero: below 95 % of the samples there is no verdict. Pure: readings in, verdicts out.
+CPN-04 (Circular 06/2026/TT-BKHCN, article 5.6): in each direction apart, the 95th percentile of the 5-minute samples
+of 7 consecutive days is at most 90 % of the contracted rate. That is 2,016 samples, of which the 1,916th smallest
+counts (nearest rank). A gap is no zero: below 95 % of the samples there is no verdict. Pure: readings in, verdicts out.
 """
 
 from __future__ import annotations
