@@ -20,6 +20,7 @@ from pathlib import Path
 import uvloop
 
 from inventory.model import Province
+from monitoring.certificates import Certificates
 from monitoring.errors import SpoolError, SpoolLocked
 from monitoring.processes import Part, Worker, forked, keep
 from monitoring.receivers import Counters, Intake, Listen, Ports, SyslogTcp, SyslogUdp, UdpReceiver
@@ -33,7 +34,7 @@ from monitoring.snmp.poller import Poller, targets_of
 from monitoring.snmp.traps import TrapReceiver
 from monitoring.snmp.usm import Engine, engine_of
 from monitoring.spool import Spool, SpoolLimits, locked, write_failure
-from monitoring.usage import Level, Usage, UsagePolicy, message
+from monitoring.usage import Level, Usage, UsagePolicy, default_parsers, message
 
 SPOOL = "collector"  # below <data>/spool/
 COUNTERS = "collect"  # below <data>/stats/
@@ -57,6 +58,7 @@ class CollectorSettings:
     message_octets: int = 64 * 1024  # longer messages are cut
     receive_buffer_octets: int = 32 * 1024 * 1024  # asked of the kernel for each UDP socket
     with_store: bool = True  # False: only receive (the spool is emptied elsewhere)
+    parsers: int = field(default_factory=default_parsers)  # processes that parse when the store's worker is behind
     receivers: int = 1  # receiving processes; each has a spool of its own
     spool_budget_octets: int = SpoolLimits().budget_octets  # of all receiving processes together
     usage: UsagePolicy = field(default_factory=UsagePolicy)
@@ -140,10 +142,14 @@ class Collector:
             bound=lambda listen: self.ports_held.take("tcp", listen, self.number),
         )
 
-    def _keys(self) -> TlsKeys:
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """What senders call this host."""
         soc = self.province.soc
-        names = (soc.name, *map(str, soc.addresses))
-        return keys_for(self.data_dir / "pki", names, self.settings.streams.clients, datetime.now(UTC))
+        return (soc.name, *map(str, soc.addresses))
+
+    def _keys(self) -> TlsKeys:
+        return keys_for(self.data_dir / "pki", self._names, self.settings.streams.clients, datetime.now(UTC))
 
     def _engine(self) -> Engine:
         try:
@@ -159,6 +165,9 @@ class Collector:
         for receiver in self._receivers:
             log.info("%s on %s port %d", receiver.receiver, receiver.listen.address, receiver.port)
         self._tasks.append(asyncio.create_task(self._keep_counts(spool, intake)))
+        if self.number == 1:
+            certificates = Certificates(self.data_dir, self._names, serves=self.settings.streams.need_keys)
+            self._tasks.append(asyncio.create_task(certificates.watch(intake)))
         if self.settings.poll_period_s > 0 and accounts.known:
             remember = self.data_dir / "stats" / "snmp-devices.json"
             period_s = self.settings.poll_period_s
@@ -286,7 +295,8 @@ def collect(settings: CollectorSettings, province: Province, province_dir: Path,
     ports = Ports()
     try:
         _bind_shared(ports, settings)
-        worker = Worker((sys.executable, "-m", "monitoring.storing", str(province_dir), str(data_dir)))
+        storing_command = (sys.executable, "-m", "monitoring.storing", str(province_dir), str(data_dir))
+        worker = Worker((*storing_command, "--parsers", str(settings.parsers)))
         receivers = [
             _receiver(Collector(settings, province, data_dir, number, ports), worker)
             for number in range(1, settings.receivers + 1)

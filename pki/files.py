@@ -41,7 +41,7 @@ def make_folder(folder: Path) -> None:
     if folder.exists():
         return
     owner = folder.parent.stat() if folder.parent.exists() else None
-    folder.mkdir(parents=True, mode=0o755)
+    folder.mkdir(parents=True, mode=0o755, exist_ok=True)  # another may have been quicker
     if os.geteuid() == 0 and owner is not None:
         os.chown(folder, owner.st_uid, owner.st_gid)
 

@@ -35,7 +35,7 @@ class Entry:
 
     def days_left(self, now: datetime) -> int:
         """Days until it expires, begun ones counted; zero or less: it has."""
-        return -((now - self.expires) // timedelta(days=1))
+        return days_left(self.expires, now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,11 @@ class Register:
 
     def current(self, name: str) -> Entry | None:
         return next((e for e in reversed(self.entries) if e.name == name and e.is_current), None)
+
+
+def days_left(expires: datetime, now: datetime) -> int:
+    """Days until then, begun ones counted; zero or less: it is past."""
+    return -((now - expires) // timedelta(days=1))
 
 
 def read(path: Path) -> Register:
