@@ -49,12 +49,22 @@ class Pipeline:
 
     def event_of(self, record: SpoolRecord) -> Event:
         """The event of a record; never raises."""
+        return self.followed(self.fields_of(record))
+
+    def fields_of(self, record: SpoolRecord) -> dict[str, Value]:
+        """What the record says by itself, without the lines before it: any process may work it out."""
         peer = peer_text(record.peer)
         fields = self._fields(record.raw, record.received, record.receiver, peer, "")
         fields["event.id"] = record.event_id_text
         if record.cut:
             fields["canh.truncated_octets"] = record.cut
             _add_error(fields, f"message longer than allowed: {record.cut} octets cut")
+        return fields
+
+    def followed(self, fields: dict[str, Value]) -> Event:
+        """The event of such fields; to be asked in the order of the records, because a session has a memory."""
+        if STEP in fields:
+            self._sessions.follow(fields, str(fields.get("host.name", "")))
         return Event(fields)
 
     def knows_hint(self, hint: str) -> bool:
@@ -64,6 +74,8 @@ class Pipeline:
     def document_of(self, raw: bytes, *, received: datetime, hint: str = "") -> Event:
         """The event of a line of a file: no peer is known, so its host name and its clock are believed."""
         fields = self._fields(raw, received, "", None, hint)
+        if STEP in fields:
+            self._sessions.follow(fields, "")
         host = fields.get("log.syslog.hostname")
         if host is not None:
             fields.setdefault("host.name", host)
@@ -104,8 +116,6 @@ class Pipeline:
             fields.update(self._sources.facts_of(peer, device, claimed))
             if device:
                 fields.update(self._changes.facts_of(device, when, received))
-        if STEP in fields:
-            self._sessions.follow(fields, device or peer or "")
         if "source.ip" in fields:
             fields.update(self._sources.end("src", str(fields["source.ip"])))
         if "destination.ip" in fields:

@@ -13,8 +13,10 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,7 +26,8 @@ from inventory.model import Province
 from monitoring.dead import DeadLetters
 from monitoring.durable import replace_json
 from monitoring.errors import SpoolError, StoreError
-from monitoring.event import Event
+from monitoring.event import Event, Value
+from monitoring.parsing import Extent, Origin, Parsed, Parsers, parsed
 from monitoring.progress import Progress
 from monitoring.senders import ORDINARY, Senders
 from monitoring.settling import REPLAY, Asked, Settling
@@ -34,10 +37,13 @@ from monitoring.watch import Watch
 
 READER = "store"
 BATCH = 2000
+BEHIND_OCTETS = 1024 * 1024  # of spool: two batches or so
 COMMIT_S = 1.5  # received to searchable within 5 s, with room for a busy machine
 COMMIT_EVENTS = 50_000
 IDLE_S = 0.1
 DRAIN_S = 12.0
+
+Fields = dict[str, Value]
 
 log = logging.getLogger("canh.store")
 
@@ -52,14 +58,18 @@ class Storer:
         sink: EventSink,
         *,
         province: Province | None = None,
+        parsers: Parsers | None = None,
+        followed: Callable[[Fields], Event] = Event,
     ) -> None:
         """Goes on at the sink's checkpoint.
 
+        parsers: processes that parse when we are behind; followed: makes events of what they made, in order.
         province: whose devices are watched for silence, and how long dead letters are kept; None: not at all,
         and for ever. Raises OSError when dead letters cannot be taken back, SpoolError when the
         spool of our own messages cannot be written.
         """
         self._data_dir, self._event_of, self._sink = data_dir, event_of, sink
+        self._parsers, self._followed = parsers or Parsers(BATCH), followed
         saved = dict(sink.checkpoint)
         self._progress = {UUID(k): Progress(v) for k, v in dict(saved.get("spools", {})).items()}
         self._dead_mark: dict[str, Any] = dict(saved.get("dead", {}))
@@ -168,36 +178,49 @@ class Storer:
 
     def _move(self, reader: SpoolReader) -> int:
         progress = self._of(reader)
-        damaged, missing = reader.damaged_octets, reader.missing_octets
-        records, progress.position = reader.read(progress.position, BATCH)
-        progress.damaged_octets += reader.damaged_octets - damaged
-        progress.missing_octets += reader.missing_octets - missing
+        batch, extent, event_of = self._batch(reader, progress.position)
+        progress.position = extent.next_position
+        progress.damaged_octets += extent.damaged_octets
+        progress.missing_octets += extent.missing_octets
         taken, events = [], []
-        for record in records:
-            try:
-                events.append(self._event_of(record))
-                taken.append(record)
-            except Exception as fault:  # a defect must not stop the stream, nor lose the message
-                self._bury(progress, record, None, f"no-event: {type(fault).__name__}: {fault}")
-        refused = {r.index: r.reason for r in self._sink.write(events)} if events else {}
-        for index, record in enumerate(taken):
-            if index in refused:
-                self._bury(progress, record, events[index], refused[index])
+        for index, (origin, fields) in enumerate(zip(batch.origins, batch.fields, strict=True)):
+            if index in batch.faults:
+                self._bury(progress, reader.at(origin.position), None, batch.faults[index])
             else:
-                progress.stored.add(record.source)
-                self._look_at(record, events[index])
-        if records:  # there may be more: we know only what came up to its moment
-            self._read_to_s = min(self._read_to_s, records[-1].received.timestamp())
-        return len(records)
+                taken.append(origin)
+                events.append(event_of(fields))
+        refused = {r.index: r.reason for r in self._sink.write(events)} if events else {}
+        stored: Counter[tuple[str, str]] = Counter()
+        for index, origin in enumerate(taken):
+            if index in refused:
+                self._bury(progress, reader.at(origin.position), events[index], refused[index])
+            else:
+                stored[origin.receiver, origin.peer] += 1
+                self._look_at(origin, events[index])
+        for (receiver, peer), n in stored.items():
+            progress.stored.add(f"{receiver} {peer}", n)
+        if batch.origins:  # there may be more: we know only what came up to its moment
+            self._read_to_s = min(self._read_to_s, batch.origins[-1].received_s)
+        return len(batch.origins)
 
-    def _look_at(self, record: SpoolRecord, event: Event) -> None:
+    def _batch(self, reader: SpoolReader, position: int) -> tuple[Parsed, Extent, Callable[[Fields], Event]]:
+        """The next records as fields, and what makes events of them: here, or by several processes when behind."""
+        is_behind = reader.end - position > BEHIND_OCTETS or self._parsers.is_ahead(reader.directory)
+        if self._parsers and is_behind:
+            return *self._parsers.take(reader.directory, position), self._followed
+        reader.damaged_octets = reader.missing_octets = 0
+        records, moved = reader.read(position, BATCH)
+        extent = Extent(len(records), moved, reader.damaged_octets, reader.missing_octets)
+        return parsed(records, lambda record: dict(self._event_of(record).fields)), extent, Event
+
+    def _look_at(self, origin: Origin, event: Event) -> None:
         """Who sent it, and that it still sends."""
         fields = event.fields
         kind = str(fields.get("canh.source.kind", ""))
         if kind not in ORDINARY:
-            self._senders.add(record.receiver, record.peer, kind, str(fields.get("canh.source.claimed", "")))
+            self._senders.add(origin.receiver, origin.peer, kind, str(fields.get("canh.source.claimed", "")))
         if self._watch is not None and fields.get("canh.source.known"):
-            self._watch.saw(str(fields.get("host.name", "")), record.receiver, record.received.timestamp())
+            self._watch.saw(str(fields.get("host.name", "")), origin.receiver, origin.received_s)
 
     def _bury(self, progress: Progress, record: SpoolRecord, event: Event | None, reason: str) -> None:
         self._dead.add(record, event, reason)
@@ -211,6 +234,8 @@ def store_for_ever(
     stop: threading.Event,
     *,
     province: Province | None = None,
+    parsers: Parsers | None = None,
+    followed: Callable[[Fields], Event] = Event,
 ) -> None:
     """Until `stop`, then drain and commit. What the store refuses as a whole is tried again, with pauses."""
     pause_s = 0.5
@@ -219,7 +244,7 @@ def store_for_ever(
         storer: Storer | None = None
         try:
             sink = open_sink()
-            storer = Storer(data_dir, event_of, sink, province=province)
+            storer = Storer(data_dir, event_of, sink, province=province, parsers=parsers, followed=followed)
             while not stop.is_set():
                 if not storer.step():
                     stop.wait(IDLE_S)
@@ -255,29 +280,45 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m monitoring.storing")
     parser.add_argument("province", type=Path)
     parser.add_argument("data", type=Path)
+    parser.add_argument("--parsers", type=int, default=0, metavar="N", help="processes that parse when one is behind")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="canh store: %(message)s", stream=sys.stderr)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_wait_for_end, args=(stop,), daemon=True).start()
-    # Imported late: a wrong argument should not cost the second these libraries take.
     from inventory import load
     from monitoring.pipeline import Pipeline
-    from monitoring.store import writer
-    from monitoring.store.retention import retention_of
 
     try:
         province = load(args.province)
         pipeline = Pipeline(province, args.data)
-        retention = retention_of(province.policy)
+        parsers = Parsers(BATCH)
+        parsers.start(args.parsers, pipeline.fields_of)
+        stop = _told_to_stop()
+        # Imported after the fork: these libraries have threads.
+        from monitoring.store import writer
+        from monitoring.store.retention import retention_of
+
+        open_sink = partial(writer, args.data, retention=retention_of(province.policy))
         store_for_ever(
-            args.data, pipeline.event_of, lambda: writer(args.data, retention=retention), stop, province=province
+            args.data,
+            pipeline.event_of,
+            open_sink,
+            stop,
+            province=province,
+            parsers=parsers,
+            followed=pipeline.followed,
         )
     except OpsError as error:
         print(f"canh store: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _told_to_stop() -> threading.Event:
+    """Set when SIGTERM comes or our standard input ends."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_wait_for_end, args=(stop,), daemon=True).start()
+    return stop
 
 
 def _wait_for_end(stop: threading.Event) -> None:

@@ -68,3 +68,8 @@ def default_receivers() -> int:
     that. So a second one pays only when there are cores enough to parse what two bring.
     """
     return max(1, min(8, (os.cpu_count() or 1) // 8))
+
+
+def default_parsers() -> int:
+    """Processes that parse when the store's worker is behind: one a core, because receiving and storing take little."""
+    return min(8, os.cpu_count() or 1)

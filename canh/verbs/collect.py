@@ -8,7 +8,7 @@ from canh.context import Context
 from monitoring.receivers.assembly import NAMES, PORTS, StreamSettings
 from monitoring.receivers.sockets import Listen
 from monitoring.receivers.tls import Clients
-from monitoring.usage import UsagePolicy, default_receivers
+from monitoring.usage import UsagePolicy, default_parsers, default_receivers
 
 HELP = "receive syslog and SNMP, poll devices, spool and store (until SIGTERM)"
 
@@ -35,6 +35,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--poll-period", type=float, default=60.0, metavar="S", help=text)
     text = f"receiving processes, each with a spool (default {default_receivers()}, by the number of cores)"
     parser.add_argument("--receivers", type=_positive, default=default_receivers(), metavar="N", help=text)
+    text = f"processes that parse when storing is behind; 0: none (default {default_parsers()}, one a core)"
+    parser.add_argument("--parsers", type=int, default=default_parsers(), metavar="N", help=text)
     text = "MiB that the spools may hold together until they are read (default 8192)"
     parser.add_argument("--spool-budget", type=_positive, default=8192, metavar="MIB", help=text)
     text = "per cent of the budget at which an event says so, and at which senders over TCP wait; UDP is dropped at 100"
@@ -56,6 +58,7 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
         poll_period_s=args.poll_period,
         with_store=not args.no_store,
         receivers=args.receivers,
+        parsers=args.parsers,
         spool_budget_octets=args.spool_budget * 1024 * 1024,
         usage=_usage(args.spool_marks),
     )

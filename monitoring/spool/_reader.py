@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from monitoring.durable import read_json, replace_json
+from monitoring.errors import SpoolError
 from monitoring.spool._files import Segment, committed, segments, spool_id
 from monitoring.spool._record import LARGEST, Damage, SpoolRecord, decode, microseconds, scan, seed_of
 from monitoring.spool._tally import Arrivals
@@ -75,6 +76,13 @@ class SpoolReader:
             if records:
                 return records, position
         return [], position
+
+    def at(self, position: int) -> SpoolRecord:
+        """The record at its position. Raises SpoolError when it is there no more."""
+        records, _ = self.read(position, 1)
+        if not records or records[0].position != position:
+            raise SpoolError("a record is gone", where=f"{self.directory} at {position}")
+        return records[0]
 
     def count(self, position: int, until: int) -> Arrivals:
         """How many records of each source begin in [position, until), their octets and when the last one came."""

@@ -142,7 +142,7 @@ def test_what_a_kill_lost_is_counted_to_the_message(start: Callable[..., Collect
     assert balance.balances
     assert balance.total("in_flight") == len(it.spooled()) == 30_000 - balance.total("dropped")
     assert set(balance.dropped) <= {"process-killed", "kernel-buffer-full"}
-    assert 0 < balance.total("dropped") < 15_000, "a batch was under way"
+    assert balance.total("dropped") < 15_000, "no more than was under way"
 
 
 def test_the_same_socket_does_not_count_its_kernel_drops_again(start: Callable[..., Collecting]) -> None:
