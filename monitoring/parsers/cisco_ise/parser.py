@@ -9,7 +9,8 @@ from monitoring.parsers import Line, Pairs, put
 
 _HEAD = re.compile(
     r"(?:.{0,128}?\b)?(?:CISE_|CSCOacs_)(\w{1,64})(?:\[\d{0,8}\])?:? +(\d{1,12}) (\d{1,4}) (\d{1,4}),? *"
-    r"(?:(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d{1,9})? ?(?:[+-]\d\d:?\d\d)?) (?:(\d{1,12}) )?(\d{3,6}) +(\w+) +([^:,]{1,64}): ?)?"
+    r"(?:(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d{1,9})? ?(?:[+-]\d\d:?\d\d)?) "
+    r"(?:(\d{1,12}) )?(\d{3,6}) +(\w+) +([^:,]{1,64}): ?)?"
 )
 _ESCAPED = re.compile(r"\\([,=\\{}; ])")
 _PAIR = re.compile(r"(?:\A|, ?)([A-Za-z][\w.\-/ ]{0,64}?)=((?:[^,\\]|\\.)*)", re.DOTALL)
@@ -30,7 +31,7 @@ def read(line: Line) -> Pairs | None:
                     "class": kind, "sequence": sequence}  # fmt: skip
     found = {key: value for key, value in found.items() if value}
     if code:
-        sentence, comma, after = rest.partition(", ")
+        sentence, _, after = rest.partition(", ")
         if "=" not in sentence:
             found["text"], rest = sentence, after
     for key, value in _PAIR.findall(rest):
