@@ -100,6 +100,7 @@ class Poller:
         self.period_s = period_s
         self._intake = intake
         self._remember = remember
+        self._is_stopping = False
         self._lively, self._doubtful = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(DOUBTFUL_AT_ONCE)
         before = known.load(remember) if remember is not None else {}
         self._polled = [
@@ -115,11 +116,15 @@ class Poller:
             group.create_task(self._save_for_ever())
             for index, polled in enumerate(self._polled):
                 group.create_task(self._poll_for_ever(polled, index * step_s))
+            try:
+                await asyncio.Event().wait()
+            finally:  # before Python 3.12 `wait_for`, which the library uses, may swallow that a task is cancelled
+                self._is_stopping = True
 
     async def _poll_for_ever(self, polled: _Polled, first_s: float) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time() + first_s
-        while True:
+        while not self._is_stopping:
             await asyncio.sleep(max(0.0, due - loop.time()))
             await self.poll(polled)
             due += self.period_s * min(2 ** max(0, polled.failures - 1), LONGEST_PAUSE_PERIODS)

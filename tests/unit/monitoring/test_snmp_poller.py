@@ -203,6 +203,29 @@ def test_the_dead_do_not_hold_up_the_living(tmp_path: Path, monkeypatch: pytest.
     assert counts[0] >= 40 * 4, "six periods in three seconds, of which the first is spent starting"
 
 
+def test_polling_ends_though_a_task_does_not_hear_that_it_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Python 3.11's wait_for does when the answer comes in the same moment."""
+
+    async def deaf(self: Poller, device: Any) -> Any:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise Unanswered("error", "came just then") from None
+
+    async def work(poller: Poller) -> None:
+        polling = asyncio.create_task(poller.run())
+        await asyncio.sleep(0.1)
+        polling.cancel()
+        done, _ = await asyncio.wait([polling], timeout=5)
+        assert done
+
+    monkeypatch.setattr(Poller, "_converse", deaf)
+    target = Target(device="x", address="127.0.0.1", port=9)
+    assert [d["reason"] for d in polled(tmp_path, (target,), Accounts(known=(COMMUNITY,)), work)] == ["error"]
+
+
 def test_every_device_of_the_inventory_is_polled_and_its_links_are_known() -> None:
     targets = {t.device: t for t in targets_of(province())}
     assert set(targets) == set(province().devices)
