@@ -182,9 +182,13 @@ def _outcome(fields: Fields, name: str, value: str) -> None:
     fields[name] = outcome_of(value)
 
 
+_SPACED_DOMAINS = frozenset(("NT AUTHORITY", "NT SERVICE", "Window Manager", "Font Driver Host", "IIS APPPOOL"))
+
+
 def _user(fields: Fields, name: str, value: str) -> None:
     domain, slash, user = value.partition("\\")
-    if slash and user.lstrip("\\") and domain and len(domain) < 64 and " " not in domain:
+    is_domain = domain and len(domain) < 64 and (" " not in domain or domain in _SPACED_DOMAINS)
+    if slash and user.lstrip("\\") and is_domain:
         fields[name] = user.lstrip("\\")
         fields.setdefault(name.removesuffix("name") + "domain", domain)
     else:

@@ -26,13 +26,14 @@ and pairs the message is, for products that can be set to each. own: parser.py h
 is a value that the parser's `rules` read. `time: ["date time tz", eventtime]` is the event's own time, of the first
 entry whose keys are all there; `durations: {elapsed: s, rtt: ms}` are `event.duration` in the unit named.
 `like: [generic_cef]` takes over the keys of another parser, after those written here. `infer: [act, msg]` are keys
-whose words tell what happened where no case has said it.
+whose words tell what happened where no case has said it. `ignore` names keys that mean something else here than in
+`_common.yaml`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
@@ -48,9 +49,10 @@ from monitoring.parsers._line import Line
 
 Read = Callable[[Line], Pairs | None]
 _READING = frozenset({"format", "requires", "only", "columns", "separator", "stop", "begin"})
-_MEANING = frozenset({"keys", "like", "cases", "common", "keep", "text", "time", "durations", "infer"})
+_MEANING = frozenset({"keys", "like", "cases", "common", "keep", "text", "time", "durations", "infer", "ignore"})
 KEYS = _READING | _MEANING
 LONGEST_KEY = 128
+NO_KEYS: Set[str] = frozenset()
 _DECIMAL = re.compile(r"\d{1,12}\.\d{1,9}")
 NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
@@ -121,6 +123,7 @@ class Structured:
     text: str
     times: tuple[tuple[str, ...], ...] = ()  # keys whose values, joined, are the event's own time
     durations: tuple[tuple[str, int], ...] = ()  # (key, nanoseconds of its unit)
+    ignored: Set[str] = NO_KEYS  # keys whose usual meaning is not theirs
     words: tuple[str, ...] = ()  # keys whose values say what happened
 
     @classmethod
@@ -134,6 +137,7 @@ class Structured:
             requires=tuple(document.get("requires", ())),
             only=tuple(_condition(key, wanted) for key, wanted in document.get("only", {}).items()),
             keys=keys,
+            ignored=frozenset(document.get("ignore", ())),
             groups=tuple(_group(group) for group in document.get("cases", {}).values()),
             is_common=document.get("common", True),
             keep=document.get("keep", ""),
@@ -169,7 +173,7 @@ class Structured:
         if self.durations:
             _add_duration(fields, pairs, self.durations)
         if self.is_common:
-            add_common(fields, pairs)
+            add_common(fields, pairs, self.ignored)
         if self.words:
             if fields.get("event.outcome") == "unknown":
                 del fields["event.outcome"]
@@ -200,12 +204,13 @@ def _add_duration(fields: dict[str, Value], pairs: Pairs, durations: tuple[tuple
             return
 
 
-def add_common(fields: dict[str, Value], pairs: Pairs) -> None:
-    """Fill what is still open from the names many senders use."""
+def add_common(fields: dict[str, Value], pairs: Pairs, ignored: Set[str] = NO_KEYS) -> None:
+    """Fill what is still open from the names many senders use. ignored: keys that mean something else here."""
     for key, value in pairs.items():
-        name = common_field(key) if len(key) < LONGEST_KEY else None
-        if name is not None and name not in fields:
-            put(fields, name, value)
+        if key not in ignored:
+            name = common_field(key) if len(key) < LONGEST_KEY else None
+            if name is not None and name not in fields:
+                put(fields, name, value)
 
 
 @lru_cache(maxsize=16384)
