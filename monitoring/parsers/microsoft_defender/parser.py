@@ -1,4 +1,4 @@
-"""Microsoft Defender: rows of advanced hunting stand below `properties` when streamed; their table says what they are."""
+"""Microsoft Defender: rows of advanced hunting are below `properties` when streamed; their table says what they are."""
 
 from __future__ import annotations
 
