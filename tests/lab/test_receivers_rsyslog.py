@@ -7,6 +7,7 @@ configuration of its own, its queue on disk.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -14,11 +15,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from monitoring.durable import read_json
+from pki import Authority, Purpose
 from tests.lab.test_collector_faults import ROOT, Collecting, eventually, free_port
 
 MESSAGES = 20_000
@@ -220,6 +223,23 @@ def test_clients_that_say_nothing_keep_nobody_out(tmp_path: Path) -> None:
         assert collecting.stop() == 0
     found = {raw for _, raw in collecting.spooled() if raw.startswith(b"<13>number")}
     assert found == {b"<13>number:%d" % n for n in (*range(20), *range(100, 120, 5))}
+
+
+GUIDE = (ROOT / "docs/guides/send-logs.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("settings", re.findall(r"```rsyslog\n(.*?)```", GUIDE, re.DOTALL), ids=["tls", "relp", "bulk"])
+def test_what_the_guide_shows_of_rsyslog_is_understood_by_it(tmp_path: Path, settings: str) -> None:
+    needs("openssl", "relp", "elasticsearch")
+    authority = Authority(tmp_path)
+    authority.ensure(datetime.now(UTC))
+    authority.issue("web1", purpose=Purpose.CLIENT, life=timedelta(days=1), now=datetime.now(UTC))
+    for ending in ("crt", "key"):
+        settings = settings.replace(f"/etc/canh/web1.{ending}", str(tmp_path / f"issued/web1.{ending}"))
+    file = tmp_path / "rsyslog.conf"
+    file.write_text(settings.replace("/etc/canh", str(tmp_path)).replace("/var/spool/rsyslog", str(tmp_path)))
+    checked = subprocess.run(["rsyslogd", "-N1", "-f", str(file)], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0 and "error" not in checked.stderr.lower(), checked.stderr
 
 
 def test_the_collectors_key_is_for_its_owner_only(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import stat
 import subprocess
 from pathlib import Path
@@ -10,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from canh.cli import main
+
+GUIDE = (Path(__file__).parents[3] / "docs/guides/send-logs.md").read_text("utf-8")
 
 
 def canh(data: Path, *words: str) -> int:
@@ -98,6 +102,14 @@ def test_a_refusal_says_what_and_how_to_fix(
     assert canh(tmp_path, *words) == 2
     error = capsys.readouterr().err
     assert error.startswith(said) and "fix: " in error
+
+
+def test_the_guides_commands_run_one_after_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    commands = [line for block in re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL) for line in block.splitlines()]
+    assert len(commands) > 6
+    for command in commands:
+        words = shlex.split(command)
+        assert words[:2] == ["canh", "pki"] and main(["--data", str(tmp_path), *words[1:]]) == 0, command
 
 
 def test_no_word_of_a_key_or_a_token_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
