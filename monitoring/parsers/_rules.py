@@ -37,10 +37,13 @@ KINDS = {
     "digits": r"\d{1,18}",  # a number that is a name: an id
     "seconds": r"[+-]?\d{1,12}(?:\.\d{1,12})?",  # kept as milliseconds
     "ip": r"[0-9A-Fa-f:.]{2,45}(?:%[\w.-]{1,16})?",
+    "ipv4": r"\d{1,3}(?:\.\d{1,3}){3}",  # where a colon and a port may follow
     "mac": r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}(?:[.:-][0-9A-Fa-f]{4}){2}|[0-9A-Fa-f]{12}",
     "quoted": r"[^\"]*",
     "name": r"[^\s:;,()\[\]]+",
     "boxed": r"[^\]]{0,256}",  # up to the bracket that closes
+    "mailbox": r"[^\s<>,;]{0,320}",  # an address without its brackets
+    "angled": r"[^<>']{1,512}",
     "item": r"[^,;'\"<>]{1,256}",  # one of several things that commas part
     "host": r"[^\s/(),;'\"\]]{1,255}",  # an address or a name
     "port": r"\d{1,5}|[A-Za-z][\w-]{0,31}",  # a number or a service

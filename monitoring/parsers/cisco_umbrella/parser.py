@@ -9,8 +9,8 @@ from monitoring.parsers import Line, Pairs, csv_of, ip_text
 
 _DNS = ("when", "identity", "identities", "internal", "external", "action", "query_type", "response", "domain",
         "categories", "identity_type", "identity_types", "blocked_categories", "rule")  # fmt: skip
-_PROXY = ("when", "identity", "internal", "external", "destination", "content_type", "action", "url", "referer", "agent",
-          "status", "request_size", "response_size", "body_size", "sha256", "categories", "detections", "puas",
+_PROXY = ("when", "identity", "internal", "external", "destination", "content_type", "action", "url", "referer",
+          "agent", "status", "request_size", "response_size", "body_size", "sha256", "categories", "detections", "puas",
           "disposition", "malware", "score", "identity_type", "blocked_categories", "identities", "identity_types",
           "method", "dlp", "certificate_errors", "file", "ruleset", "rule")  # fmt: skip
 _FIREWALL = ("when", "origin", "identity", "identity_type", "direction", "protocol", "size", "source", "source_port",
