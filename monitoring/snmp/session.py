@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -34,6 +35,7 @@ TIMEOUT_S = 2.0
 MOST_OIDS = 40  # of a request: the answer fits a packet of 1,500 octets as a rule
 FEWEST_OIDS = 5
 MOST_ROWS = 20_000  # of a column: a device that never ends is not asked for ever
+LONGEST_S = 60.0  # of a conversation: one that answers late to every question must not hold up the others for hours
 AUTH_KEYS = {
     "md5": Md5Key,
     "sha1": Sha1Key,
@@ -69,6 +71,7 @@ class Session:
 
     def __init__(self, address: Address) -> None:
         self.address = address
+        self._until = time.monotonic() + LONGEST_S
         self._session = self._connected()
 
     def _connected(self) -> SnmpSession:
@@ -108,6 +111,7 @@ class Session:
         at, address = 0, self.address
         while at < len(oids):
             part = oids[at : at + address.most_oids]
+            self._check_time()
             try:
                 found |= await self._session.get_many(part)
             except NoSuchInstance:
@@ -135,16 +139,25 @@ class Session:
         start = len(column) + 1
         is_v1 = not self.address.account.user and self.address.account.version == "1"
         pairs = session.getnext(column) if is_v1 else session.getbulk(column, rows)
+        self._check_time()
         try:
             async for oid, value in pairs:
-                found[oid[start:]] = value
-                if len(found) >= MOST_ROWS:
+                index = oid[start:]
+                if index in found or len(found) >= MOST_ROWS:  # it goes in circles, or does not end
                     break
+                found[index] = value
+                self._check_time()
         except NoSuchInstance:
             pass
+        except Unanswered:
+            raise
         except Exception as error:
             raise _unanswered(error) from error
         return found
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self._until:
+            raise Unanswered("timeout", f"not done within {LONGEST_S:.0f} s")
 
 
 def text(error: Exception) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,7 @@ from typing import Any
 import pytest
 
 from monitoring.receivers import Counters, Intake
+from monitoring.snmp import ber
 from monitoring.snmp import poller as poller_module
 from monitoring.snmp import session as session_module
 from monitoring.snmp.accounts import Accounts
@@ -25,6 +30,7 @@ from monitoring.snmp.poller import Poller, Target, targets_of
 from monitoring.snmp.session import Address, Session, Unanswered
 from monitoring.snmp.usm import Account
 from monitoring.spool import Spool, SpoolReader
+from tests.bench.snmp_agents import v2c
 from tests.unit.monitoring.lab import ROOT, province
 
 USER = Account(user="canh", auth_password="authentic-9", priv_password="secretive-9")
@@ -201,6 +207,74 @@ def test_the_dead_do_not_hold_up_the_living(tmp_path: Path, monkeypatch: pytest.
         polled(tmp_path, (*dead, *living), Accounts(known=(COMMUNITY,)), work)
         agents.kill()
     assert counts[0] >= 40 * 4, "six periods in three seconds, of which the first is spent starting"
+
+
+@contextmanager
+def liar(answer: Callable[[bytes], bytes]) -> Iterator[int]:
+    """The port of an agent that answers what it is told to."""
+
+    def serve() -> None:
+        while (got := sock.recvfrom(65535))[0]:
+            sock.sendto(answer(got[0]), got[1])
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield sock.getsockname()[1]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+            end.sendto(b"", sock.getsockname())
+        thread.join()
+
+
+def test_no_answer_stops_the_poller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers with a few octets wrong. gufo-snmp panics on some: that must end nothing but the conversation."""
+    monkeypatch.setattr(session_module, "TIMEOUT_S", 0.03)
+    chance = random.Random(7)
+
+    def mutated(question: bytes) -> bytes:
+        octets = bytearray(v2c(question))
+        for _ in range(chance.randint(0, 3)):
+            octets[chance.randrange(len(octets))] = chance.randrange(256)
+        return bytes(octets[: chance.choice([len(octets), len(octets), chance.randrange(len(octets))])])
+
+    async def work(poller: Poller) -> None:
+        for _ in range(60):
+            await each_once(poller)
+
+    with liar(mutated) as port:
+        target = Target(device="liar", address="127.0.0.1", port=port)
+        documents = polled(tmp_path, (target,), Accounts(known=(COMMUNITY,)), work)
+    ends = [d for d in documents if d["kind"] in ("system", "failure")]
+    assert len(ends) == 60
+    assert any(d.get("reason") == "error" for d in ends)
+
+
+@pytest.mark.parametrize("step", [0, 1], ids=["in-circles", "without-end"])
+def test_a_walk_that_does_not_end_is_ended(step: int) -> None:
+    column, number = "1.3.6.1.2.1.2.2.1.8", itertools.count()
+
+    def endless(question: bytes) -> bytes:
+        whole = ber.element(question, 0, len(question))
+        version = ber.element(question, whole.start, whole.end)
+        community = ber.element(question, version.end, whole.end)
+        pdu = ber.element(question, community.end, whole.end)
+        request = ber.element(question, pdu.start, pdu.end)
+        indexes = [next(number) * step for _ in range(8)]
+        rows = [ber.tlv(ber.SEQUENCE, ber.oid_of(f"{column}.{i}") + ber.integer_of(1)) for i in indexes]
+        head = question[request.at : request.end] + ber.integer_of(0) * 2
+        answer = ber.tlv(0xA2, head + ber.tlv(ber.SEQUENCE, b"".join(rows)))
+        return ber.tlv(ber.SEQUENCE, question[version.at : community.end] + answer)
+
+    with liar(endless) as port:
+        found = asyncio.run(Session(Address("127.0.0.1", port, COMMUNITY)).walk(column, 8))
+    assert len(found) == (session_module.MOST_ROWS if step else 1)
+
+
+def test_a_conversation_has_an_end(agent: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "LONGEST_S", -1.0)
+    with pytest.raises(Unanswered, match="not done within"):
+        asyncio.run(Session(Address("127.0.0.1", agent, COMMUNITY)).walk("1.3.6.1.2.1.1", 8))
 
 
 def test_polling_ends_though_a_task_does_not_hear_that_it_is_cancelled(
