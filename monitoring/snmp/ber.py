@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 INTEGER, OCTETS, NULL, OID, SEQUENCE = 0x02, 0x04, 0x05, 0x06, 0x30
@@ -58,9 +59,15 @@ def oid(buffer: bytes, where: Element) -> str:
     """An object identifier, dotted. Raises BerError."""
     if where.start == where.end or where.end - where.start > 5 * LONGEST_OID:
         raise BerError("object identifier of a wrong length")
+    return _dotted(buffer[where.start : where.end])
+
+
+@lru_cache(maxsize=8192)
+def _dotted(octets: bytes) -> str:
+    """The same few thousand come again and again."""
     arcs: list[int] = []
     value = 0
-    for octet in buffer[where.start : where.end]:
+    for octet in octets:
         value = value << 7 | octet & 0x7F
         if octet & 0x80:
             continue
@@ -70,7 +77,7 @@ def oid(buffer: bytes, where: Element) -> str:
         else:
             arcs.append(value)
         value = 0
-    if buffer[where.end - 1] & 0x80 or len(arcs) > LONGEST_OID:
+    if octets[-1] & 0x80 or len(arcs) > LONGEST_OID:
         raise BerError("object identifier is cut or too long")
     return ".".join(map(str, arcs))
 

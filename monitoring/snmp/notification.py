@@ -41,6 +41,7 @@ REASONS = {
     UNKNOWN_ENGINE: "unknown-engine",
     WRONG_DIGEST: "wrong-digest",
 }
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 LONGEST_REJECTED = 512  # octets shown of a datagram that could not be read
 
 
@@ -285,4 +286,4 @@ def _with_peer(raw: bytes, peer: str) -> bytes:
 
 
 def _line(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+    return _ENCODE(document).encode("utf-8", "backslashreplace")

@@ -18,6 +18,7 @@ from monitoring.snmp.profile import COUNTERS, INTERFACE_COUNT, INTERFACES, UPTIM
 UPTIME_WRAPS_MS = 2**32 * 10
 UP, DOWN = "up", frozenset({"down", "lower-layer-down", "not-present"})
 Document = dict[str, Any]
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +149,7 @@ def rate(before: Counter, now: Counter, seconds: float, most_per_s: float) -> fl
 
 
 def line(document: Mapping[str, object] | Sequence[object]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+    return _ENCODE(document).encode("utf-8", "backslashreplace")
 
 
 def _system(profile: Profile, now: Reading, restarted: bool) -> Document:
