@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from heapq import merge
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -215,13 +216,14 @@ class Detector:
 def _in_order(batches: Sequence[Batch]) -> tuple[list[SpoolRecord], dict[str, int]]:
     """Several spools' records as one sequence by received time.
 
-    A spool that gave a full batch has more behind it: what another one received later has to wait.
+    A spool that gave a full batch has more behind it: what another one received later has to wait. Within a
+    spool moments may go back a little (several receivers, one commit), so a batch ends at the first that waits.
     """
-    horizon = min((b.records[-1].received for b in batches if len(b.records) >= BATCH), default=None)
+    horizon = min((max(r.received for r in b.records) for b in batches if len(b.records) >= BATCH), default=None)
     taken: list[list[SpoolRecord]] = []
     positions: dict[str, int] = {}
     for batch in batches:
-        ready = [r for r in batch.records if horizon is None or r.received <= horizon]
+        ready = [*takewhile(lambda r: horizon is None or r.received <= horizon, batch.records)]
         taken.append(ready)
         if len(ready) == len(batch.records):
             positions[batch.spool] = batch.position

@@ -7,14 +7,17 @@ import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitoring.pipeline import Pipeline
-from monitoring.spool import Received, Spool
+from monitoring.spool import Received, Spool, SpoolReader, SpoolRecord
 from soc.alert import Resolution
 from soc.cases import CaseStore
-from soc.detector import DetectError, Detector
+from soc.detector import BATCH, Batch, DetectError, Detector, _in_order
 from soc.errors import DatabaseError
 from soc.sigma import RuleSet, encode
 from tests.unit.soc.engine_support import Remembered, lab, own_rules, rules_of
@@ -119,6 +122,66 @@ def test_an_alert_of_a_chain_keeps_the_events_of_what_it_builds_on(tmp_path: Pat
     assert [e.text("event.outcome") for e in chain.events] == ["failure"] * 6 + ["success"]
     assert set(by_title) == {"Login succeeded after many failures", "Many failed logins from one address"}
     detector.close()
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_batches_of_several_spools_leave_nothing_out(data: st.DataObject) -> None:
+    """Whatever the moments of their records, and however many there are: each is taken once, in its spool's order."""
+    start = datetime(2026, 11, 22, tzinfo=UTC)
+    lengths = data.draw(st.lists(st.integers(0, 2 * BATCH + 3), min_size=1, max_size=3))
+    wild = data.draw(st.integers(0, 40))
+    spools = {
+        str(n): [
+            SpoolRecord(
+                i,
+                i + 1,
+                UUID(int=n),
+                start + timedelta(seconds=i * (n + 1) + (i * 7919) % (wild + 1)),
+                "p",
+                1,
+                "r",
+                b"",
+            )
+            for i in range(length)
+        ]
+        for n, length in enumerate(lengths)
+    }
+    taken: dict[str, list[int]] = {name: [] for name in spools}
+    positions = dict.fromkeys(spools, 0)
+    for _ in range(100):
+        batches = [
+            Batch(name, records[positions[name] : positions[name] + BATCH], min(positions[name] + BATCH, len(records)))
+            for name, records in spools.items()
+        ]
+        records, moved = _in_order(batches)
+        if not records:
+            break
+        for record in records:
+            taken[str(record.spool_id.int)].append(record.position)
+        positions |= moved
+    assert {name: sorted(found) for name, found in taken.items()} == {
+        name: list(range(len(records))) for name, records in spools.items()
+    }
+
+
+def test_each_spool_has_its_own_checkpoint_also_one_that_comes_later(tmp_path: Path) -> None:
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    spools = {name: Spool(tmp_path / "spool" / name) for name in ("collector", "collector-2")}
+    cases = Remembered()
+    for part in range(4):
+        if part == 2:
+            spools["collector-3"] = Spool(tmp_path / "spool/collector-3")
+        for number, spool in enumerate(spools.values()):
+            when = start + timedelta(seconds=part * 10 + number)
+            spool.append([failed_line(when, f"10.250.{number}.{part * 10 + n}") for n in range(5)])
+        made = detector_of(tmp_path, cases, rules_of(tmp_path / "rules", LOUD))
+        finish(made)
+        assert made.outbox.positions() == {str(s.id): s.end for s in spools.values()}
+        made.close()
+    seen = [event.text("source.ip") for alert in cases.alerts.values() for event in alert.events]
+    assert len(seen) == len(set(seen)) == 4 * 5 * 2 + 2 * 5
+    assert all(SpoolReader(s.directory).committed("detect") == s.end for s in spools.values())
 
 
 def test_two_spools_are_one_stream(tmp_path: Path) -> None:
