@@ -7,6 +7,7 @@ change journal. A pipeline holds plain values only: it can be pickled and surviv
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from monitoring.spool import SpoolRecord
 from monitoring.syslog import Header, header_of
 from monitoring.times import Reading, moment_of, zone_of
 
+log = logging.getLogger("canh.parsers")
 AHEAD = timedelta(seconds=5)  # a clock this far ahead is wrong; less is the jitter NTP leaves
 BEFORE = datetime(2001, 1, 1, tzinfo=UTC)  # a clock before is one that was never set
 LONGEST_PARSED = 32768  # characters a parser is shown; `event.original` keeps all
@@ -39,6 +41,8 @@ class Pipeline:
         self._sessions = ConfigSessions()
         self._zone = ZoneInfo(province.time_zone)
         self._index: Index = load()
+        for error in self._index.refused:
+            log.error("%s", error)
 
     def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in self.__dict__.items() if name != "_index"}

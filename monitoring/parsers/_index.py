@@ -6,13 +6,13 @@ one pass over the text finds every literal that any parser waits for.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from monitoring.parsers._structured import Structured
 
 HERE = Path(__file__).parent
 Parse = Callable[[Line], Parsed | None]
+log = logging.getLogger("canh.parsers")
 Refine = Callable[[Line, dict[str, Value], Pairs], Parsed | None]
 
 
@@ -38,7 +39,8 @@ class Parser:
     """One folder: what it answers to and what it does."""
 
     name: str
-    parse: Parse
+    make: Callable[[], Parse]  # raises ParserError
+    parse: Parse  # made by the first message
     fields: Mapping[str, Value]  # on every event of it; what `parse` says goes before
     app_names: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
@@ -58,6 +60,7 @@ class Index:
     """All parsers. Candidates are tried in order; the first that answers wins."""
 
     parsers: Mapping[str, Parser]
+    refused: tuple[ParserError, ...]  # folders that cannot be read: the others go on without them
     by_receiver: Mapping[str, tuple[Parser, ...]]
     by_app_name: Mapping[str, tuple[Parser, ...]]
     by_platform: Mapping[str, tuple[Parser, ...]]
@@ -98,8 +101,10 @@ class Index:
 
     def compile(self) -> None:
         """Make every parser now. Raises ParserError for the first that cannot be used."""
+        for error in self.refused:
+            raise error
         for parser in self.parsers.values():
-            parser.parse(Line("", "", datetime.now(UTC)))
+            parser.make()
 
     def takes_whole(self, receiver: str) -> bool:
         """Messages of this receiver have no syslog header."""
@@ -142,10 +147,14 @@ Found = tuple[Parser, Parsed]
 
 @cache
 def load(folder: Path = HERE) -> Index:
-    """Every parser of a folder, each compiled when it is first asked. Raises ParserError for what cannot be read."""
-    parsers = {
-        p.name: p for p in sorted((_parser(file) for file in folder.glob("*/parser.yaml")), key=lambda p: p.name)
-    }
+    """Every parser of a folder, each compiled when it is first asked; what cannot be read is in `refused`."""
+    parsers: dict[str, Parser] = {}
+    refused: list[ParserError] = []
+    for file in sorted(folder.glob("*/parser.yaml")):
+        try:
+            parsers[file.parent.name] = _parser(file)
+        except ParserError as error:
+            refused.append(error)
     asked = [parser for parser in parsers.values() if not parser.last]
     literals = sorted({literal for parser in asked for group in parser.contains for literal in group})
     number = {literal: at for at, literal in enumerate(literals)}
@@ -156,6 +165,7 @@ def load(folder: Path = HERE) -> Index:
     quick = [beginning for beginning in beginnings if _is_quick(beginning[0].pattern)]
     return Index(
         parsers=parsers,
+        refused=tuple(refused),
         by_receiver=_by(asked, lambda p: p.receivers),
         by_app_name=_by(asked, lambda p: p.app_names),
         by_platform=_by(asked, lambda p: p.platforms),
@@ -218,9 +228,11 @@ def _parser(file: Path) -> Parser:
         match = document.get("match", {})
         _refuse_unknown(document, _KEYS)
         _refuse_unknown(match, _MATCH_KEYS)
+        make = partial(_parse, name, file, document)
         return Parser(
             name=name,
-            parse=_lazily(name, file, document),
+            make=make,
+            parse=_lazily(make),
             fields={key: tuple(v) if isinstance(v, list) else v for key, v in document.get("set", {}).items()},
             app_names=tuple(match.get("app_name", ())),
             platforms=tuple(match.get("platform", ())),
@@ -234,13 +246,20 @@ def _parser(file: Path) -> Parser:
         )
 
 
-def _lazily(name: str, file: Path, document: Mapping[str, Any]) -> Parse:
-    """Compiled when its first message comes: a source speaks to few of hundreds of parsers, and all take seconds."""
+def _lazily(make: Callable[[], Parse]) -> Parse:
+    """Compiled when its first message comes: a source speaks to few of hundreds of parsers, and all take seconds.
+
+    One that cannot be used says so once and leaves every message to the others.
+    """
     made: list[Parse] = []
 
     def parse(line: Line) -> Parsed | None:
         if not made:
-            made.append(_parse(name, file, document))
+            try:
+                made.append(make())
+            except ParserError as error:
+                log.error("%s", error)
+                made.append(lambda line: None)
         return made[0](line)
 
     return parse

@@ -10,7 +10,9 @@ from monitoring.parsers import Line, ip_text, put
 from monitoring.parsers._infer import infer
 
 _IP = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[?(?=[0-9A-Fa-f:.]{2,45})[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,40}\]?)"
-_MIGHT = re.compile(r"\d\.\d{1,3}\.\d|::|(?:[Uu]ser|[Aa]ccount|USER|https?:|[Ii]nterface)")
+_MIGHT = re.compile(
+    r"\d\.\d{1,3}\.\d|::|(?:[Uu]ser|[Aa]ccount|USER|https?:|[Ii]nterface|[Ll]ink|[Pp]ort |[Ll]og[- ]?[io]n|[Aa]uth|[Cc]onfig|[Ff]ail|[Dd]en|[Aa]ttack|[Vv]irus)"
+)
 _FLOW = re.compile(rf"({_IP})(?:[:/#](\d{{1,5}}))? ?(?:-{{1,2}}>|=>|\u2192| to ) ?({_IP})(?:[:/#](\d{{1,5}}))?")
 _SOURCE = re.compile(
     rf"(?:\bfrom|\bby|\bclient|\bsource|\bsrc|\brhost|\bpeer|\bremote|\baddress|\bIP|\bip|\bhost)[ =:]{{1,2}}"
@@ -40,6 +42,17 @@ MOST_USERS = 4  # words that might be a user looked at
 LONGEST = 4096  # characters looked at
 
 
+_TELLING = re.compile(  # words that say what happened though they name nobody
+    r"\b(?:log(?:ged)?[- ]?(?:in|on|out|off)|auth\w{0,12} (?:fail|succe)\w{0,6}|configuration (?:changed|saved)|"
+    r"attack|virus|malware)\b",
+    re.IGNORECASE,
+)
+_LINK = re.compile(
+    r"\b(?:[Ii]nterface|[Pp]ort|[Ll]ink)(?: (?:ethernet|on|of|state|status|is|[Ii]nterface|[Pp]ort)){0,2} "
+    r"(?:([A-Za-z]{0,24}[\d/.:-]{1,16}\w?)\b.{0,48}? )?(up|down|UP|DOWN|Up|Down)\b"
+)
+
+
 def parse(line: Line) -> dict[str, Value] | None:
     """What the words name, and the kind of event they tell of; None when they name nothing."""
     text = line.text[:LONGEST]
@@ -47,10 +60,19 @@ def parse(line: Line) -> dict[str, Value] | None:
         return None
     fields: dict[str, Value] = {}
     add_words(fields, text)
-    if not fields:
+    link = _LINK.search(text)
+    if link is not None and "source.ip" not in fields:
+        _add_link(fields, link)
+    elif not fields and _TELLING.search(text) is None:
         return None
     infer(fields, text)
     return fields
+
+
+def _add_link(fields: dict[str, Value], link: re.Match[str]) -> None:
+    put(fields, "observer.ingress.interface.name", link[1])
+    fields["event.action"] = "interface-up" if link[2].lower() == "up" else "interface-down"
+    fields["event.category"], fields["event.type"] = ("network",), ("info", "change")
 
 
 def add_words(fields: dict[str, Value], text: str) -> None:

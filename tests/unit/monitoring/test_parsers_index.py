@@ -169,6 +169,18 @@ def test_keys_of_a_standard_come_after_those_of_the_product() -> None:
     assert fields["source.ip"] == "192.0.2.1" and fields["canh.own"] == "7" and fields["event.outcome"] == "failure"
 
 
+def test_one_broken_parser_does_not_stop_the_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    index = _index(
+        tmp_path,
+        unreadable="match: [",
+        unusable="match: {app_name: [appd]}\nrules: [{pattern: '('}]",
+        whole="match: {app_name: [appd]}\ntakes_unknown: true",
+    )
+    assert [str(error).count("unreadable/parser.yaml") for error in index.refused] == [1]
+    assert [_chosen(index, "x", app="appd") for _ in range(3)] == ["whole"] * 3
+    assert len(caplog.records) == 1 and "unusable/parser.yaml" in caplog.text
+
+
 def test_every_parser_of_ours_can_be_used() -> None:
     load().compile()
 
