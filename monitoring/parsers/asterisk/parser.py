@@ -1,0 +1,81 @@
+"""Asterisk: `[time] LEVEL[thread][C-call]: file.c: text`; security events are pairs with quoted values."""
+
+from __future__ import annotations
+
+import re
+
+from monitoring.event import Value
+from monitoring.parsers import Line, put
+from monitoring.parsers.generic_text.parser import add_words
+
+_HEAD = re.compile(
+    r"(?:\[(?P<when>\d{4}-\d\d-\d\d [\d:.]{8,12}|[A-Z][a-z]{2} {1,2}\d{1,2} [\d:]{8})\] )?"
+    r"(?:(?P<level>NOTICE|WARNING|ERROR|SECURITY|VERBOSE|DEBUG|DTMF)\[(?P<pid>\d{1,10})\]"
+    r"(?:\[(?P<call>C-\w{1,16})\])?: )?"
+    r"(?:(?P<file>[\w.-]{1,64}\.c)(?::\d{1,6})?(?::? in |:? )?(?P<function>[a-z_]{2,64})?: )?(?P<text>.*)",
+    re.DOTALL,
+)
+_PAIR = re.compile(r"(\w{1,32})=\"([^\"]{0,512})\"")
+_END = re.compile(r"IPV[46]/(\w{2,8})/([0-9A-Fa-f.:]{2,45})/(\d{1,5})")
+_REGISTRATION = re.compile(
+    r"(?:Request '(\w{1,16})' from|Registration from) '?\"?([^\"'<>]{0,128})\"? ?<?(?:sips?:"
+    r"([^@>']{0,128})@)?[^']{0,255}' failed for "
+    r"'([0-9A-Fa-f.:]{2,45}?)(?::(\d{1,5}))?' (?:\(callid: [^)]{0,255}\) )?- (.{1,128})"
+)
+_GOOD = frozenset(("SuccessfulAuth", "ChallengeSent"))
+_LOGIN: dict[str, Value] = {"event.action": "login", "event.category": ("authentication",), "event.type": ("start",)}
+
+
+def parse(line: Line) -> dict[str, Value] | None:
+    """What the exchange tells."""
+    match = _HEAD.match(line.text)
+    if match is None:
+        return None
+    fields: dict[str, Value] = {}
+    put(fields, "@timestamp", match["when"])
+    put(fields, "log.level", (match["level"] or "").lower())
+    put(fields, "process.thread.id", match["pid"])
+    put(fields, "log.origin.file.name", match["file"])
+    text = match["text"]
+    fields["message"] = text
+    if "SecurityEvent=" in text:
+        _add_security(fields, text)
+        return fields
+    registration = _REGISTRATION.search(text)
+    if registration is not None:
+        method, name, user, address, port, reason = registration.groups()
+        put(fields, "user.name", user or name)
+        put(fields, "source.ip", address)
+        put(fields, "source.port", port)
+        fields |= _LOGIN | {
+            "event.outcome": "failure",
+            "event.reason": reason,
+            "canh.sip.method": method or "REGISTER",
+            "canh.sip.final": True,
+            "canh.sip.status": 404 if "No matching" in reason else 403,
+        }
+        return fields
+    add_words(fields, text)
+    return fields
+
+
+def _add_security(fields: dict[str, Value], text: str) -> None:
+    pairs = dict(_PAIR.findall(text))
+    event = pairs.get("SecurityEvent", "")
+    put(fields, "event.code", event)
+    put(fields, "@timestamp", pairs.get("EventTV"))
+    put(fields, "user.name", pairs.get("AccountID"))
+    put(fields, "canh.session.id", pairs.get("SessionID"))
+    put(fields, "network.protocol", {"PJSIP": "sip", "SIP": "sip", "IAX2": "iax2"}.get(pairs.get("Service", ""), ""))
+    for side, key in (("source", "RemoteAddress"), ("destination", "LocalAddress")):
+        end = _END.search(pairs.get(key, ""))
+        if end is not None:
+            put(fields, "network.transport", end[1])
+            put(fields, f"{side}.ip", end[2])
+            put(fields, f"{side}.port", end[3])
+    if event == "ChallengeSent":
+        return
+    fields |= _LOGIN
+    fields["event.outcome"] = "success" if event in _GOOD else "failure"
+    if event not in _GOOD:
+        fields["event.reason"] = event
