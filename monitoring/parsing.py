@@ -8,6 +8,7 @@ threads, wait without work as long as it keeps up, and end with it.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections import deque
@@ -70,6 +71,8 @@ class Parsers:
 
     def start(self, processes: int, fields_of: FieldsOf) -> None:
         """Fork them. Nothing here may have a thread yet."""
+        gc.collect()
+        gc.freeze()  # a collection would touch, and so copy, all they share with us
         for _ in range(processes):
             ours, theirs = Pipe()
             if os.fork() == 0:
