@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from monitoring.query import Node, parse
-from monitoring.store import _columns, _duck, _sql
+from monitoring.store import _columns, _duck, _grams, _sql
 from monitoring.store._manifest import Manifest, Segment
 
 BEGINNING, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -19,22 +20,45 @@ Key = tuple[datetime, bytes]  # of a row: its time, naive UTC, and its id; newes
 class Asked:
     """A question: condition, its values, and the span of time, naive UTC as the columns are."""
 
-    def __init__(self, where: str, values: list[Any], start: datetime, end: datetime) -> None:
-        self.where = f"{_TIME} >= ? AND {_TIME} < ? AND ({where})"
-        self.values = values
+    def __init__(
+        self, condition: str, values: list[Any], start: datetime, end: datetime, need: _grams.Need | None = None
+    ) -> None:
+        """need: without which no event fits; None when that is not known."""
+        self._condition, self._values, self._need = condition, values, need
         self.start, self.end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (start, end))
 
     @classmethod
     def of(cls, query: str | Node, start: datetime | None, end: datetime | None) -> Asked:
         node = parse(query) if isinstance(query, str) else query
         where, values = _sql.condition(node, now=datetime.now(UTC))
-        return cls(where, values, start or BEGINNING, end or END)
+        return cls(where, values, start or BEGINNING, end or END, _grams.need_of(node))
 
     def between(self, low_us: int, high_us: int) -> Asked:
         """The same question of a part of the time."""
-        part = Asked("", self.values, from_us(low_us), from_us(high_us))
-        part.where = self.where
-        return part
+        return Asked(self._condition, self._values, from_us(low_us), from_us(high_us), self._need)
+
+    def narrowed(self, folder: Path, segments: Sequence[Segment]) -> tuple[list[Segment], str, list[Any]]:
+        """The segments that can hold an answer, and the condition on their rows with its values.
+
+        A needle is asked for only at the times at which it can be there, as far as that is known.
+        """
+        where, values = f"{_TIME} >= ? AND {_TIME} < ? AND ({self._condition})", [self.start, self.end, *self._values]
+        if self._need is None:
+            return list(segments), where, values
+        kept: list[Segment] = []
+        several: list[_grams.Span] = []
+        is_narrow = False
+        for segment in segments:
+            spans = _grams.spans(folder / segment.file, self._need)
+            is_narrow |= spans is not None
+            if spans is None or spans:
+                kept.append(segment)
+                several += [(segment.min_us, segment.max_us)] if spans is None else spans
+        if is_narrow and kept:
+            spans = _grams.joined(several)
+            where += f" AND ({' OR '.join([f'{_TIME} BETWEEN ? AND ?'] * len(spans))})"
+            values += [from_us(end).replace(tzinfo=None) for span in spans for end in span]
+        return kept, where, values
 
     def segments(self, manifest: Manifest, after: Key | None) -> list[Segment]:
         """Those whose times overlap the span."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from monitoring.errors import StoreError
-from monitoring.store import _columns, _duck
+from monitoring.store import _columns, _duck, _grams
 from monitoring.store._manifest import Manifest, Segment
 from monitoring.store._segment import PART, make_folder, seal
 from monitoring.store.retention import Retention
@@ -26,6 +28,7 @@ SETTLED = timedelta(minutes=2)  # after its end an hour gets no more segments bu
 FAN_IN = (4, 8, 8)  # this many segments of level 0, 1, 2 become one of the next
 WHOLE = 9  # level of what is merged for good
 MOST_ROWS = 8_000_000  # a segment is not merged beyond this
+ENOUGH_FOR_GRAMS = 16_384  # rows; less is read faster than looked up
 # Newest first, as it is asked for: whoever wants the newest hundred reads the first row groups and stops.
 ORDER = 'ORDER BY "@timestamp" DESC'
 FORMAT = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, ROW_GROUP_SIZE 32768"
@@ -111,7 +114,11 @@ def carry_out(folder: Path, merge: Merge) -> Segment:
             database.execute(f"COPY (SELECT {names()} FROM {source} {ORDER}) TO {_duck.literal(str(part))} ({FORMAT})")  # noqa: S608
         rows = sum(p.rows for p in merge.parts)
         least, greatest = min(p.min_us for p in merge.parts), max(p.max_us for p in merge.parts)
-        return seal(folder, merge.file, part, rows, least, greatest, merge.level)
+        sealed = seal(folder, merge.file, part, rows, least, greatest, merge.level)
+        if rows >= ENOUGH_FOR_GRAMS:
+            with suppress(OSError, pa.ArrowException):  # without it the segment is read
+                _grams.write(folder / merge.file)
+        return sealed
     except (duckdb.Error, OSError) as error:
         part.unlink(missing_ok=True)
         raise StoreError(f"segments could not be merged: {error}", where=path.parent, fix="free disk space") from error
@@ -173,6 +180,7 @@ def _unlink(folder: Path, manifest: Manifest, now_us: int) -> frozenset[str]:
     due = [file for file, at in manifest.retired if at + GRACE.total_seconds() * 1e6 <= now_us]
     for file in due:
         (folder / file).unlink(missing_ok=True)
+        _grams.beside(folder / file).unlink(missing_ok=True)
     return frozenset(due)
 
 

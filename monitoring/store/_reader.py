@@ -19,12 +19,13 @@ import duckdb
 from monitoring import ecs
 from monitoring.errors import QueryError, StoreError
 from monitoring.event import Event
-from monitoring.store import _columns, _duck, _manifest, _sql
+from monitoring.store import _columns, _duck, _grams, _manifest, _sql
 from monitoring.store._answers import Bucket, Group, check_groups, check_step, only
 from monitoring.store._asked import BEGINNING, END, Asked, Key, from_us, slices_of, us
 from monitoring.store._manifest import Manifest, Segment
 
 PAGE = 2000  # rows of a search held at once
+MOST_AT_ONCE = 16  # hours asked in one statement
 SLICE = 10_000  # rows of a scan held at once
 _TIME = _duck.quoted(_columns.TIME)
 _INGESTED = _duck.quoted(_columns.INGESTED)
@@ -113,8 +114,8 @@ class Store:
         if not ids:
             return []
         octets = [_columns.id_octets(text) for text in ids]
-        marks = ", ".join(["?::BLOB"] * len(octets))
-        asked = Asked(f"{_columns.ID} IN ({marks})", octets, BEGINNING, END)
+        where = f"{_columns.ID} IN ({_marks(octets, '?::BLOB')})"
+        asked = Asked(where, list(octets), BEGINNING, END, _grams.of_ids(octets))
         found = {_columns.id_octets(event.id): event for event in self._search(asked, len(octets), ())}
         return [found[one] for one in dict.fromkeys(octets) if one in found]
 
@@ -160,10 +161,9 @@ class Store:
         self, manifest: Manifest, asked: Asked, after: Key | None, names: list[str], oldest_first: bool
     ) -> list[tuple[Any, ...]]:
         """Up to SLICE rows of a slice, in order, behind `after`: these columns of them."""
-        segments = asked.segments(manifest, None)
+        segments, where, values = asked.narrowed(self._folder, asked.segments(manifest, None))
         if not segments:
             return []
-        where, values = asked.where, [asked.start, asked.end, *asked.values]
         if after is not None:
             sign = ">" if oldest_first else "<"
             where += f" AND ({_TIME} {sign} ? OR ({_TIME} = ? AND {_columns.ID} {sign} ?::BLOB))"
@@ -182,60 +182,68 @@ class Store:
 
         def read(manifest: Manifest) -> list[dict[str, Any]]:
             segments = asked.segments(manifest, after)
-            keys = self._keys(asked, segments, size, after)
-            return self._full(segments, keys, fields) if keys else []
+            found = self._keys(asked, segments, size, after)
+            rows = [row for group, keys in found for row in self._full(group, keys, fields)]
+            return sorted(rows, key=_key_of, reverse=True)
 
         return self._retried(read)
 
-    def _keys(self, asked: Asked, segments: list[Segment], size: int, after: Key | None) -> list[Key]:
-        """Time and id of the newest rows: hour by hour, until no older hour can hold a newer one."""
-        keys: list[Key] = []
-        where, values = asked.where, [asked.start, asked.end, *asked.values]
-        if after is not None:
-            where += f" AND ({_TIME} < ? OR ({_TIME} = ? AND {_columns.ID} < ?::BLOB))"
-            values += [after[0], after[0], after[1]]
+    def _keys(
+        self, asked: Asked, segments: list[Segment], size: int, after: Key | None
+    ) -> list[tuple[list[Segment], list[Key]]]:
+        """Time and id of the newest rows, and which segments they are in.
+
+        Some hours after some others, more at a time the longer nothing is found, until no older one can hold a newer.
+        """
+        found: list[tuple[Key, int]] = []
+        chunks: list[list[Segment]] = []
+        waiting, at_once = _groups(segments), 1
         database = self._connection()
-        for group in _groups(segments):
-            if len(keys) >= size and us(keys[-1][0]) > max(s.max_us for s in group):
-                continue
-            source = _duck.source(database, self._folder, group)
-            sql = f"SELECT {_TIME}, {_columns.ID} FROM {source} WHERE {where} ORDER BY ALL DESC LIMIT {size}"  # noqa: S608
-            keys += database.execute(sql, values).fetchall()
-            keys.sort(reverse=True)
-            del keys[size:]
-        return keys
+        while waiting:
+            groups, waiting = waiting[:at_once], waiting[at_once:]
+            least = us(found[-1][0][0]) if len(found) >= size else None
+            chunk = [s for group in groups for s in group if least is None or s.max_us >= least]
+            chunk, where, values = asked.narrowed(self._folder, chunk)
+            if chunk:
+                if after is not None:
+                    where += f" AND ({_TIME} < ? OR ({_TIME} = ? AND {_columns.ID} < ?::BLOB))"
+                    values += [after[0], after[0], after[1]]
+                source = _duck.source(database, self._folder, chunk)
+                sql = f"SELECT {_TIME}, {_columns.ID} FROM {source} WHERE {where} ORDER BY ALL DESC LIMIT {size}"  # noqa: S608
+                found += [(key, len(chunks)) for key in database.execute(sql, values).fetchall()]
+                chunks.append(chunk)
+                found.sort(reverse=True)
+                del found[size:]
+            at_once = min(at_once * 2, MOST_AT_ONCE)
+        return [(chunk, keys) for n, chunk in enumerate(chunks) if (keys := [key for key, at in found if at == n])]
 
     def _full(self, segments: list[Segment], keys: list[Key], fields: tuple[str, ...]) -> list[dict[str, Any]]:
-        """The rows of some keys, in their order."""
-        first, last = keys[-1][0], keys[0][0]
-        holding = [s for s in segments if s.min_us <= us(last) and s.max_us >= us(first)]
+        """The rows of some keys of some segments."""
+        times = sorted({key[0] for key in keys})
+        holding = [s for s in segments if any(s.min_us <= us(time) <= s.max_us for time in times)]
         names = _names(fields)
         database = self._connection()
         source = _duck.source(database, self._folder, holding)
-        marks = ", ".join(["?::BLOB"] * len(keys))
         sql = (
             f"SELECT {', '.join(map(_duck.quoted, names))} FROM {source} "  # noqa: S608 - names of ours
-            f"WHERE {_TIME} >= ? AND {_TIME} <= ? AND {_columns.ID} IN ({marks})"
+            f"WHERE {_TIME} IN ({_marks(times)}) AND {_columns.ID} IN ({_marks(keys, '?::BLOB')})"
         )
-        found = database.execute(sql, [first, last, *(key[1] for key in keys)]).fetchall()
-        rows = [dict(zip(names, row, strict=True)) for row in found]
-        rows.sort(key=_key_of, reverse=True)
-        return rows
+        found = database.execute(sql, [*times, *(key[1] for key in keys)]).fetchall()
+        return [dict(zip(names, row, strict=True)) for row in found]
 
     def _rows(self, asked: Asked, sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
         """The rows of a statement over all segments that matter; {source} and {where} are filled in."""
 
         def read(manifest: Manifest) -> list[tuple[Any, ...]]:
-            segments = asked.segments(manifest, None)
+            segments, where, more = asked.narrowed(self._folder, asked.segments(manifest, None))
             if not segments:
                 return []
             database = self._connection()
             statement = sql.replace("{source}", _duck.source(database, self._folder, segments))
-            statement = statement.replace("{where}", asked.where)
-            rows: list[tuple[Any, ...]] = database.execute(
-                statement, [*values, asked.start, asked.end, *asked.values]
+            found: list[tuple[Any, ...]] = database.execute(
+                statement.replace("{where}", where), [*values, *more]
             ).fetchall()
-            return rows
+            return found
 
         return self._retried(read)
 
@@ -269,6 +277,10 @@ def _groups(segments: list[Segment]) -> list[list[Segment]]:
     for segment in segments:
         hours.setdefault(segment.hour, []).append(segment)
     return sorted(hours.values(), key=lambda group: max(s.max_us for s in group), reverse=True)
+
+
+def _marks(values: Sequence[object], mark: str = "?") -> str:
+    return ", ".join([mark] * len(values))
 
 
 def _names(fields: Sequence[str]) -> list[str]:

@@ -24,7 +24,7 @@ import pyarrow as pa
 from monitoring.errors import StoreError
 from monitoring.event import Event
 from monitoring.sink import Refusal
-from monitoring.store import _columns, _maintenance, _manifest
+from monitoring.store import _columns, _grams, _maintenance, _manifest
 from monitoring.store._manifest import Manifest, Segment
 from monitoring.store._segment import write_table
 from monitoring.store.lock import locked
@@ -136,7 +136,7 @@ class StoreWriter:
         """Remove what a killed writer left: no reader can know of it."""
         named = {s.file for s in self._manifest.segments} | {file for file, _ in self._manifest.retired}
         for file in self._folder.glob("*/*/*"):
-            if str(file.relative_to(self._folder)) not in named:
+            if str(file.relative_to(self._folder)).removesuffix(_grams.SUFFIX) not in named:
                 with suppress(OSError):
                     file.unlink()
         for folder in self._folder.glob("*/*/"):

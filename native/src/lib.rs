@@ -1,13 +1,15 @@
 //! `canh_native`: the matching hot path of Canh for Python. Thin: this file only crosses the border.
 
+mod grams;
 mod rules;
 mod source;
 mod text;
 
+use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict};
 
 /// (event, rule, [(selection, field, value, pattern)]): numbers count from 0.
 type Found = (usize, u32, Vec<(String, String, String, String)>);
@@ -133,8 +135,90 @@ fn pairs<'py>(py: Python<'py>, text: &str, stop: char) -> PyResult<Bound<'py, Py
     Ok(found)
 }
 
+/// What stands in the lines of a segment, block by block; `grams` says what is kept of them.
+#[pyclass(module = "canh_native")]
+#[derive(Default)]
+struct Grams {
+    blocks: Vec<Vec<u8>>,
+}
+
+#[pymethods]
+impl Grams {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// Begin the next block.
+    fn next(&mut self) {
+        self.blocks.push(vec![0u8; grams::BITS / 8]);
+    }
+
+    /// Add texts to the block begun last: those of an Arrow array, as their octets and the 32-bit offsets of their
+    /// begins and the last one's end. Raises ValueError for offsets outside, or before the first block.
+    fn add(&mut self, py: Python<'_>, octets: PyBuffer<u8>, offsets: PyBuffer<i32>) -> PyResult<()> {
+        self.each(py, &octets, &offsets, grams::add)
+    }
+
+    /// Add whole values of a column to the block begun last, given as texts are.
+    fn add_values(
+        &mut self,
+        py: Python<'_>,
+        column: &str,
+        octets: PyBuffer<u8>,
+        offsets: PyBuffer<i32>,
+    ) -> PyResult<()> {
+        self.each(py, &octets, &offsets, |block, value| grams::add_value(block, column, value))
+    }
+
+    /// A row for each bit: a bit for each block, in whole octets.
+    fn rows<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let rows = py.detach(|| grams::across(&self.blocks));
+        PyBytes::new(py, &rows)
+    }
+
+    /// The rows in which a block has a bit if it holds `text`; none when it is too short to tell.
+    #[staticmethod]
+    fn wanted(text: &str) -> Vec<usize> {
+        let mut bits = Vec::new();
+        grams::of(text.as_bytes(), |bit| bits.push(bit));
+        bits.sort_unstable();
+        bits.dedup();
+        bits
+    }
+
+    /// The rows in which a block has a bit if it holds this value of a column.
+    #[staticmethod]
+    fn wanted_value(column: &str, value: &[u8]) -> Vec<usize> {
+        let mut bits = Vec::new();
+        grams::value(column, value, |bit| bits.push(bit));
+        bits
+    }
+}
+
+impl Grams {
+    fn each(
+        &mut self,
+        py: Python<'_>,
+        octets: &PyBuffer<u8>,
+        offsets: &PyBuffer<i32>,
+        add: impl Fn(&mut [u8], &[u8]) + Send + Sync,
+    ) -> PyResult<()> {
+        let block = self.blocks.last_mut().ok_or_else(|| PyValueError::new_err("no block was begun"))?;
+        let (octets, offsets) = (octets.to_vec(py)?, offsets.to_vec(py)?);
+        py.detach(|| {
+            for ends in offsets.windows(2) {
+                let text = octets.get(ends[0].max(0) as usize..ends[1].max(0) as usize);
+                add(block, text.ok_or("offsets outside of the octets")?);
+            }
+            Ok(())
+        })
+        .map_err(|reason: &str| PyValueError::new_err(reason))
+    }
+}
+
 #[pymodule]
 mod canh_native {
     #[pymodule_export]
-    use super::{Beginnings, Markers, RuleSet, pairs};
+    use super::{Beginnings, Grams, Markers, RuleSet, pairs};
 }

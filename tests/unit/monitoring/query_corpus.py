@@ -47,7 +47,7 @@ def _event(number: int, at: datetime, fields: dict[str, Value]) -> Event:
     message = str(fields.get("message", f"nothing of note {number}"))
     base: dict[str, Value] = {
         "@timestamp": stamp,
-        "event.ingested": stamp,
+        "event.ingested": f"{stamp[:10]}T23:59:59.000000Z",  # a day's came late, and together
         "event.id": f"00000000-0000-5000-8000-{number:012x}",
         "event.original": f"<13>Mar  1 h{number % 7} app: {message}",
         "message": message,
