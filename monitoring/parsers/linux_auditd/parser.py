@@ -77,7 +77,7 @@ def parse(line: Line) -> dict[str, Value] | None:
     text = line.text
     head = _HEAD.match(text) or (_BARE.match(text) if line.app_name in ("audit", "audispd") else None)
     if head is None:
-        own = line.app_name.startswith("audi")
+        own = line.app_name in ("auditd", "audispd", "auditctl", "audisp-syslog", "audisp-remote")
         return {"event.category": ("process",), "event.type": ("info",)} if own else None
     found = head.groupdict()
     name = found.get("type") or found["bare"] or ""
