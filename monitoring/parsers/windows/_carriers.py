@@ -29,7 +29,17 @@ _SNARE_SPACES = re.compile(
     r"(Success Audit|Failure Audit|Information|Warning|Error|Critical)[ ,](\S{1,255})[ ,](.*)\Z",
     re.DOTALL,
 )
-_EVENT_ID = re.compile(r"\b(?:EventID|Event ID|EventCode|event_id|eventid)[=: ]{1,3}\"?(\d{1,6})\b", re.IGNORECASE)
+# Adiscon's EvntSLog, `[AUF] Sun Mar 01 10:00:00 2026: HOST/Security (4625) - "text"`.
+_ADISCON = re.compile(
+    rf"(?:EvntSLog[^\[]{{0,32}})?\[(\w{{3}})\] ({_TIME}): ([^/\s]{{1,255}})/(.{{1,100}}?) \((\d{{1,6}})\) - (.*)",
+    re.DOTALL,
+)
+# eventlog-to-syslog, `4625: AUDIT_FAILURE text` after a tag that is the source.
+_EVTSYS = re.compile(r"(?:([\w. -]{1,100}): )?(\d{1,5}): (?:(AUDIT_SUCCESS|AUDIT_FAILURE) )?(.*)\Z", re.DOTALL)
+_KINDS = {"AUS": "Success Audit", "AUF": "Failure Audit", "INF": "Information", "WRN": "Warning", "ERR": "Error"}
+
+
+FEWEST_DATA = 4  # named data; an agent that gives fewer gives none, and only the text tells
 
 
 def record_of(line: Line) -> Record | None:
@@ -41,6 +51,11 @@ def record_of(line: Line) -> Record | None:
         return of_xml(text)
     if "MSWinEventLog" in text:
         return _of_snare(text)
+    if "AgentDevice=" in text:  # WinCollect
+        return _of_pairs(pairs_of(text.replace("#011", "\t"), "\t"), text)
+    told = _of_adiscon(text) or _of_evtsys(text, line.app_name)
+    if told is not None:
+        return told
     if line.structured:
         found = _of_pairs(structured_pairs(line.structured), text)
         if found is not None:
@@ -82,7 +97,9 @@ def _with_rest(record: Record | None, document: Mapping[str, Any]) -> Record | N
 def _plain(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The leaves of a flat document (`_` stands before the keys of GELF's own), of `EventData` too, text or object."""
     for key, value in document.items():
-        if isinstance(value, str) and key in ("EventData", "UserData") and value.startswith("<"):
+        if type(value) is str and (key not in ("EventData", "UserData") or not value.startswith("<")):
+            yield key.lstrip("_"), value
+        elif isinstance(value, str) and key in ("EventData", "UserData") and value.startswith("<"):
             yield from ((name, text) for name, text in _data_of_xml(value) if name)
         elif isinstance(value, Mapping):
             yield from flat_of({key: value}).items()
@@ -111,7 +128,8 @@ def _of_event(event: Mapping[str, Any]) -> Record:
 _SYSTEM_PARTS = {
     "provider.name": "provider", "timecreated.systemtime": "time", "execution.processid": "pid",
     "execution.threadid": "tid",
-    "security.userid": "user_sid", "eventid.text": "event_id", "severityvalue": "level", "providername": "provider",
+    "security.userid": "user_sid", "processid": "pid", "threadid": "tid", "eventid.text": "event_id",
+    "severityvalue": "level", "providername": "provider",
 }  # fmt: skip
 
 
@@ -213,6 +231,37 @@ def _of_columns(columns: list[str], rest: list[str]) -> Record:
     return record
 
 
+def _of_adiscon(text: str) -> Record | None:
+    match = _ADISCON.match(text)
+    if match is None:
+        return None
+    kind, time, computer, source, event_id, message = match.groups()
+    record = Record()
+    record.system |= {
+        "event_type": _KINDS.get(kind, kind), "time": time, "computer": computer, "event_id": event_id,
+        "message": message.strip('" '),
+    }  # fmt: skip
+    record.system["channel" if source in ("Security", "System", "Application") else "provider"] = source
+    record.data |= data_of(message)
+    return record
+
+
+def _of_evtsys(text: str, app_name: str) -> Record | None:
+    match = _EVTSYS.match(text)
+    if match is None:
+        return None
+    source, event_id, audit, message = match.groups()
+    source = (source or app_name).replace("_", " ").rstrip(".")
+    if not audit and "security" not in source.lower() and "service control" not in source.lower():
+        return None
+    record = Record()
+    record.system |= {"provider": source, "event_id": event_id, "event_type": audit or "", "message": message}
+    if audit:
+        record.system["channel"] = "Security"
+    record.data |= data_of(message)
+    return record
+
+
 def _of_pairs(pairs: Pairs, text: str) -> Record | None:
     """key=value, or the attributes of RFC 5424, with the rendered text behind or in `Message`."""
     record = Record().add(pairs.items())
@@ -232,7 +281,7 @@ def _of_pairs(pairs: Pairs, text: str) -> Record | None:
 
 def _with_text(record: Record, document: Mapping[str, Any]) -> Record:
     """Data that only the rendered text has (agents that give no names)."""
-    if not any(name in record.data for name in ("SubjectUserName", "TargetUserName", "Image", "NewProcessName")):
+    if len(record.data) < FEWEST_DATA:
         for name, value in data_of(record.system.get("message", "")).items():
             record.data.setdefault(name, value)
     return record

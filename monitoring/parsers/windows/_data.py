@@ -6,7 +6,7 @@ import re
 
 from monitoring.event import Value
 from monitoring.parsers import put
-from monitoring.parsers.windows._record import Record, number
+from monitoring.parsers.windows._record import NO_VALUE, Record, number
 
 Fields = dict[str, Value]
 # Who it is about acted himself: these name no other subject than him.
@@ -54,6 +54,10 @@ _PLAIN: tuple[tuple[tuple[str, ...], str], ...] = (
     (("IntegrityLevel",), "process.integrity_level"),
     (("MACAddress", "ClientMacAddress"), "source.mac"),
 )  # fmt: skip
+_FIELDS: dict[str, list[tuple[int, str]]] = {}
+for _at, (_names, _field) in enumerate(_PLAIN):
+    for _rank, _name in enumerate(_names):
+        _FIELDS.setdefault(_name, []).append((100 * _at + _rank, _field))
 _HASHES = re.compile(r"(MD5|SHA1|SHA256|IMPHASH)=([0-9A-Fa-f]{32,64})")
 _IMAGE = ("NewProcessName", "Image", "SourceImage", "ProcessName", "Application", "CallerProcessName", "Process Name",
 "FilePath",
@@ -64,9 +68,7 @@ _MEMBER = re.compile(r"CN=([^,]{1,256})", re.IGNORECASE)
 
 def add_data(fields: Fields, record: Record, event_id: str, group: str) -> None:
     """Fill the fields from the data of the event."""
-    for names, field in _PLAIN:
-        if field not in fields:
-            put(fields, field, record.get(*names))
+    _add_plain(fields, record)
     _add_users(fields, record, event_id)
     _add_process(fields, record, event_id, group)
     _add_file(fields, record, event_id)
@@ -75,6 +77,19 @@ def add_data(fields: Fields, record: Record, event_id: str, group: str) -> None:
         fields["network.direction"] = direction
     if fields.get("source.domain") == "LOCAL":  # a session at the console
         del fields["source.domain"]
+
+
+def _add_plain(fields: Fields, record: Record) -> None:
+    best: dict[str, tuple[int, str]] = {}
+    for name, value in record.data.items():
+        fields_of = _FIELDS.get(name)
+        if fields_of is not None and value not in NO_VALUE:
+            for rank, field in fields_of:
+                if field not in best or rank < best[field][0]:
+                    best[field] = (rank, value)
+    for field, (_, value) in best.items():
+        if field not in fields:
+            put(fields, field, value)
 
 
 def _add_users(fields: Fields, record: Record, event_id: str) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 # Names of what is in <System>, as the agents call them: letters and digits only, lower case.
 _SLOTS = {
     name: slot
     for slot, names in {
         "event_id": "eventid eventcode eventidentifier systemeventid winlogeventid eventidentity sysmoneventid",
-        "channel": "channel logname logfile eventlog systemchannel winlogchannel eventlogname eventlogchannel",
+        "channel": "channel agentlogfile logname logfile eventlog systemchannel winlogchannel eventlogname "
+        "eventlogchannel",
         "provider": "sourcename providername source systemprovidername eventsource eventsourcename eventprovider "
         "providersource winlogprovidername eventprovidername providerdisplayname",
         "computer": "computer computername hostname host machinename systemcomputer winlogcomputername agenthostname "
@@ -41,6 +43,8 @@ _UNHEARD = frozenset(
      "data0",
      "binary", "systemprovidereventsourcename", "winlogversion", "winlogapi")
 )  # fmt: skip
+LONGEST_KEY = 128
+NO_VALUE = frozenset(("", "-", "NULL", "(NULL)", "N/A"))
 _HEX = re.compile(r"0x[0-9A-Fa-f]{1,16}\Z")
 
 
@@ -60,7 +64,7 @@ class Record:
         """The first of the data that says something."""
         for name in names:
             value = self.data.get(name, "")
-            if value not in ("", "-", "NULL", "(NULL)", "N/A"):
+            if value not in NO_VALUE:
                 return value
         return ""
 
@@ -80,6 +84,12 @@ class Record:
 
 
 def slot_of(key: str) -> str | None:
+    """Where a key belongs, remembered when it is one a sender might repeat."""
+    return _slot(key) if len(key) <= LONGEST_KEY else None
+
+
+@lru_cache(maxsize=8192)
+def _slot(key: str) -> str | None:
     """Where a key belongs: a slot; "" nowhere; None: the data (`ProcessId`, where `ProcessID` is the record's)."""
     if key in ("ProcessID", "System.Execution.ProcessID"):
         return "pid"

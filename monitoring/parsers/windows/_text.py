@@ -91,6 +91,11 @@ _LABELS = {
     "Path": "Path", "Detection Origin": "Origin Name", "Action": "Action Name", "Server": "Server",
     "Device": "Device",
     "Service Start type": "StartType",
+    "Domain": "TargetDomainName", "Caller User Name": "SubjectUserName", "Caller Domain": "SubjectDomainName",
+    "Logon account": "TargetUserName", "Client User Name": "SubjectUserName", "Target User Name": "TargetUserName",
+    "Type": "Type", "User": "User", "Process Id": "ProcessId", "Source Process ID": "SourceProcessId",
+    "Supplied Realm Name": "TargetDomainName", "User ID": "TargetSid", "Target User": "TargetUserName",
+    "Old Value": "OldValue", "New Value": "NewValue", "Service": "ServiceName", "Session ID": "SessionID",
 }  # fmt: skip
 _KNOWN = sorted({*_ACCOUNT, *_SECTIONS, *_LABELS}, key=len, reverse=True)
 _LABEL = re.compile(rf"(?:\A|(?<=[\s.;,|]))({'|'.join(map(re.escape, _KNOWN))}):(?=\s|\Z|[^\s\\/])")

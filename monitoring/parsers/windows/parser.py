@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from monitoring.event import Value
@@ -36,7 +37,8 @@ def parse(line: Line) -> dict[str, Value] | None:
 
 def _event_of(record: Record) -> dict[str, Value]:
     system, event_id = record.system, record.event_id
-    group, meaning = meaning_of(system.get("provider", ""), system.get("channel", ""), event_id)
+    modern = _modern(record)
+    group, meaning = meaning_of(system.get("provider", ""), system.get("channel", ""), modern)
     fields = dict(meaning)
     fields["event.code"] = event_id
     fields["winlog.event_id"] = event_id
@@ -54,12 +56,12 @@ def _event_of(record: Record) -> dict[str, Value]:
             fields[name] = written
     for name, value in list(record.data.items())[:_NAMES]:
         if value not in ("", "-"):
-            fields[f"winlog.event_data.{name.replace('.', '_')[:128]}"] = value[:_KEPT]
-    _add_outcome(fields, record, event_id)
+            fields[_data_name(name[:128])] = value[:_KEPT]
+    _add_outcome(fields, record, modern)
     level = system.get("level", "").lower()
     if level in _LEVELS or level.isalpha():
         fields["log.level"] = _LEVELS.get(level, level)
-    add_data(fields, record, event_id, group)
+    add_data(fields, record, modern, group)
     if "user.name" not in fields:
         put(fields, "user.name", system.get("user"))
     if "linux" in system.get("provider", "").lower():  # Sysmon for Linux writes the same XML
@@ -67,6 +69,23 @@ def _event_of(record: Record) -> dict[str, Value]:
     if "process.pid" not in fields and "winlog.process.pid" in fields:
         fields["process.pid"] = fields["winlog.process.pid"]
     return fields
+
+
+@lru_cache(maxsize=8192)
+def _data_name(name: str) -> str:
+    return f"winlog.event_data.{name.replace('.', '_')}"
+
+
+def _modern(record: Record) -> str:
+    """The number that an event of before Vista has since: 540 is 4636's kind, a logon is one number now."""
+    number_ = int(record.event_id)
+    if not 512 <= number_ <= 861 or "security" not in (
+        record.system.get("provider", "").lower(), record.system.get("channel", "").lower()
+    ):  # fmt: skip
+        return record.event_id
+    if number_ in (528, 540):
+        return "4624"
+    return "4625" if 529 <= number_ <= 539 else str(number_ + 4096)
 
 
 def _add_outcome(fields: dict[str, Value], record: Record, event_id: str) -> None:
