@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from monitoring.settling import Settling
 from monitoring.spool import Spool, SpoolRecord
 from monitoring.store import Store, writer
 from monitoring.storing import Storer, store_for_ever
+from tests.unit.monitoring.lab import ROOT
 from tests.unit.monitoring.test_receivers_storing import START, event_of, fill, saved, spool, stored
 
 __all__ = ["spool"]  # the fixture
@@ -157,6 +160,27 @@ def test_a_request_nobody_understands_is_set_aside(poisoned: Path) -> None:
     with storing_into(poisoned):
         pass
     assert [p.name for p in folder.iterdir()] == ["1.refused"]
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("which-letters", ["drop"]),
+        ("no-such-file", ["replay", "--edited", "DIR/none.ndjson"]),
+        ("edited-line", ["replay", "--edited", "DIR/wrong.ndjson"]),
+        ("no-worker", ["replay", "--all", "--wait", "0"]),
+    ],
+)
+def test_what_cannot_be_settled_says_why(
+    case: str, words: list[str], poisoned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "wrong.ndjson").write_text('\n{"event_id": "x"}\n')
+    assert asking(poisoned, *(word.replace("DIR", str(tmp_path)) for word in words)) == 2
+    told = re.sub(r"\d{20}-\w{8}", "REQUEST", capsys.readouterr().err.replace(str(tmp_path), "DIR"))
+    golden = ROOT / f"tests/errors/dead-{case}.txt"
+    if os.environ.get("CANH_GOLDEN") == "write":
+        golden.write_text(told, encoding="utf-8")
+    assert told == golden.read_text(encoding="utf-8")
 
 
 def test_which_letters_has_to_be_said_and_edited_lines_have_to_be_letters(
