@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_UPTIME_WORDS = r"[*.!]?(?:\d{1,4}:\d{2}:\d{2}(?:\.\d{1,6})?|(?:\d{1,3}[ywdh]){1,3})"
+_UPTIME_WORDS = r"[*.!]?(?:\d{1,4}:\d{2}:\d{2}(?:\.\d{1,6})?|(?:\d{1,3}[ywdh]){1,3}|\d{1,10} \d{1,10})"
 _TIME = r"[*.!;]?(?:[A-Z][a-z]{2} {1,2}\d|\d{4} [A-Z][a-z]{2} |\d{4}-\d\d-\d\d[T ])"
 _MARK = r"%[A-Z]\w{0,40}-(?:\w{1,40}-){0,3}[0-7]-"
 _SPEAKER = r"(?:(?:Switch|Chassis) \d{1,2} )?[RFC]P?\d{1,2}/\d{1,2}: [\w.-]{1,64}: "
@@ -29,6 +29,13 @@ _PREAMBLE = re.compile(
 )
 _UPTIME = re.compile(rf"{_UPTIME_WORDS}: (?={_SPEAKER}{_MARK}|%)")
 _WITH_SPEAKER = re.compile(rf"{_SPEAKER}(?={_MARK})")
+_AGAIN = re.compile(rf"(?:\d{{1,10}}: )?{_TIME}")
+# What a relay writes between the host and the message: `local3.notice: `, or the zone that it did not know as one.
+_WORDS = re.compile(
+    r"(?:(?:local[0-7]|kern|user|mail|daemon|auth|authpriv|syslog|cron)\."
+    r"(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug):? (?=[^ ]{1,255}: |%)"
+    rf"|[A-Z]{{3,5}}: (?={_MARK}))"
+)
 IS_MARK = re.compile(_MARK).match
 
 
@@ -49,6 +56,17 @@ def preamble_of(text: str) -> Preamble | None:
     if uptime is not None:
         rest = rest[uptime.end() :]
     return Preamble(origin or node_origin or "", sequence or count or "", without_speaker(rest))
+
+
+def begins_again(text: str) -> bool:
+    """Whether a time begins here, counted or not."""
+    return _AGAIN.match(text) is not None
+
+
+def without_words(text: str) -> str:
+    """From the message on, when a relay put its word for facility and level, or a zone, before."""
+    match = _WORDS.match(text) if text[:1].isalpha() else None
+    return text if match is None else text[match.end() :]
 
 
 def without_speaker(text: str) -> str:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from monitoring.event import Value
-from monitoring.preamble import IS_MARK, preamble_of
+from monitoring.preamble import IS_MARK, begins_again, preamble_of, without_words
 from monitoring.times import MONTHS, read
 
 FACILITIES = [
@@ -61,7 +61,8 @@ _RFC5424 = re.compile(
     r"(-|(?:\[[^\s\]=\"]+(?: [^\s\]=\"]+=\"(?:[^\"\\]|\\.)*\")* ?\])+)(?: (.*))?\Z",
     re.DOTALL,
 )
-_ALMOST_5424 = re.compile(r"1 (?=\d{4}-\d\d-\d\d|\d{10}[. ])")  # the version, then no more of RFC 5424 than a time
+# The version, then no more of RFC 5424 than a time.
+_ALMOST_5424 = re.compile(r"1 (?=\d{4}-\d\d-\d\d|\d{10}[. ]|[A-Z][a-z]{2} {1,2}\d)")
 _PRIORITY = re.compile(r"\s{0,8}<(\d{1,3})>\s{0,4}")
 _COUNTED = re.compile(r"\d{1,6} (?=<\d{1,3}>)")  # the length of RFC 6587, left there by who recorded the line
 _TAG = re.compile(
@@ -138,7 +139,7 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
         host, after = _host(rest)
         if host and (priority is not None or _is_host_credible(text, after)):
             fields["log.syslog.hostname"] = host
-            rest = after
+            rest = without_words(after)
             when, zone_from, rest = _second_time(fields, when, zone_from, rest, received, zone)
     tag = _TAG.match(rest) if is_syslog else None
     if tag is None or tag[1] in _NO_HOSTS:
@@ -182,7 +183,7 @@ def _second_time(
     """
     first = text[:1]
     if not (first.isdigit() or first in "*.:" or text[:3] in MONTHS or text.startswith(("RP/", "LC/"))):
-        return when, zone_from, text
+        return _time_behind_origin(text, received, zone) or (when, zone_from, text)
     host = str(fields.get("log.syslog.hostname", ""))
     own, own_from, rest = _time(text.lstrip(": "), received, zone)
     if own is None:
@@ -192,9 +193,22 @@ def _second_time(
     return (when, zone_from, rest) if own is None else (own, own_from, rest)
 
 
+def _time_behind_origin(text: str, received: datetime, zone: tzinfo) -> tuple[datetime, str, str] | None:
+    """`sw1: Nov 22 10:00:00: %SYS-5-...` behind a relay's own header: the device's time; None when it is not that."""
+    if ": %" not in text[:160]:
+        return None
+    own, own_from, rest = _counted({}, text, received, zone)
+    return (own, own_from, rest) if own is not None and rest.startswith("%") else None
+
+
 def _is_host_credible(text: str, after: str) -> bool:
     """Of a line without a priority: files begin with a time too, and with other words after it."""
-    return not text[:1].isdigit() or _TAG.match(after) is not None or after.startswith(("%", "CEF:", "LEEF:"))
+    return (
+        not text[:1].isdigit()
+        or _TAG.match(after) is not None
+        or after.startswith(("%", "CEF:", "LEEF:"))
+        or begins_again(after)
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -222,7 +236,7 @@ def _time(text: str, received: datetime, zone: tzinfo) -> tuple[datetime | None,
     end = found.end + 1 if text.startswith((":", "]"), found.end) else found.end
     if len(text) > end and text[end] not in " \t":
         return None, "", text
-    return found.when, found.zone_from, text[end + 1 :]
+    return found.when, found.zone_from, text[end + 1 :].lstrip(" ")
 
 
 def _stamp(stamp: str, received: datetime, zone: tzinfo) -> tuple[datetime | None, str]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 _MONTH = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 MONTHS = {name: number for number, name in enumerate(_MONTH.split("|"), 1)}
 _CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2}):(?P<second>\d{2})(?:[.,:](?P<fraction>\d{1,9}))?(?:\.\d{1,3})?"
-_HALF = r"(?: ?(?P<half>[AaPp][Mm])\b)?"
+_HALF = r"(?: ?(?P<half>[AaPp][Mm])\b(?:\.(?P<milli>\d{1,6}))?)?"
 _ZONE = r"(?: ?\(?(?P<zone>Z|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?(?!\d)|[A-Z]{2,5}(?![\w-]))\)?)?"
 _WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},? +)?"
 _BSD = re.compile(
@@ -43,9 +43,9 @@ _OTHERS = tuple(
         r"(?P<year>\d{4})-?(?P<month>\d{2})-?(?P<day>\d{2})[T -]?(?P<hour>\d{2}):?(?P<minute>\d{2}):?(?P<second>\d{2})"
         rf"(?:\.(?P<fraction>\d{{1,9}}))?{_ZONE}(?!\d)",
         rf"(?P<year>\d{{2}})(?P<month>\d{{2}})(?P<day>\d{{2}}) {{1,2}}{_CLOCK}",  # MySQL before 5.7
-        r"(?P<epoch>\d{10}(?:\.\d{1,9})?|\d{13}(?:\.\d{1,6})?|\d{16}|\d{19})(?![\w.])",
     )
 )
+_EPOCH_TEXT = re.compile(r"(?P<epoch>\d{10}(?:\.\d{1,9})?|\d{13}(?:\.\d{1,6})?|\d{16}|\d{19})(?![\w.])")
 _ZONES: dict[str, tzinfo] = {
     name: timezone(timedelta(hours=hours))
     for hours, names in {
@@ -83,7 +83,7 @@ def read(text: str, at: int = 0, *, received: datetime, zone: tzinfo) -> Reading
         if match is not None:
             return _reading(match, received, zone)
     else:
-        match = _ISO.match(text, at)
+        match = (_EPOCH_TEXT if text[at : at + 10].isdecimal() else _ISO).match(text, at)
         if match is not None:
             return _reading(match, received, zone)
     for pattern in _OTHERS:
@@ -162,7 +162,7 @@ def _dated(parts: dict[str, str | None], received: datetime, zone: tzinfo) -> da
     half = (parts.get("half") or "").lower()
     if half:
         hour = hour % 12 + (12 if half == "pm" else 0)
-    fraction = parts.get("fraction")
+    fraction = parts.get("fraction") or parts.get("milli")  # `05:50:19 AM.484` of Cisco's call managers
     micros = int(fraction[:6].ljust(6, "0")) if fraction else 0
     clock = (month, day, hour, int(parts["minute"] or 0), int(parts["second"] or 0), micros)
     year = parts.get("year") or parts.get("late") or parts.get("last")

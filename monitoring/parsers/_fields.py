@@ -223,6 +223,10 @@ def _url(fields: Fields, name: str, value: str) -> None:
         fields.setdefault("url.query", query)
 
 
+def _interface(fields: Fields, name: str, value: str) -> None:
+    fields[name] = value.rstrip(".,;:")  # the end of a sentence is not part of its name
+
+
 def _many(fields: Fields, name: str, value: str) -> None:
     fields[name] = (value,)
 
@@ -253,4 +257,12 @@ def _kind(name: str) -> Put:
     found = _BY_NAME.get(name)
     if found is None and name.endswith("user.name"):
         found = _user
+    elif found is None and name.endswith("interface.name"):
+        found = _interface
     return found or _BY_LAST.get(name.rpartition(".")[2], _as_is)
+
+
+def setter_of(name: str) -> Put | None:
+    """What `put` does with a text for this field, once it is stripped and something; None: nothing but keeping it."""
+    kind = _kind(name)
+    return None if kind is _as_is else kind

@@ -88,7 +88,6 @@ _TAGS: dict[str, Kind] = {
     "PKID_": ("", ("configuration",), ("info",), ""),
     "VRRPD_": ("redundancy-state-changed", ("network",), ("info", "change"), ""),
 }
-_SHARED = frozenset(("sshd", "login", "snmpd", "bfdd"))
 _CONFIGURES = (
     "set ",
     "delete ",
@@ -106,8 +105,8 @@ _DENIED = frozenset(("BLOCK", "BLOCKED", "DROP", "DENY", "CLOSE_SESSION", "CLOSE
 
 
 def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Value] | None:
-    """Finish the fields that the rules found; None for a line of a program that others have too."""
-    if not line.structured and not fields and line.app_name in _SHARED:
+    """Finish the fields that the rules found; None for another's line that only has one of our words in it."""
+    if not (line.structured or fields or line.app_name.islower() or line.app_name.startswith("RT_")):
         return None
     if "junos@2636" in line.structured:
         _add_structured(fields, structured_pairs(line.structured))
