@@ -63,7 +63,7 @@ class Rule:
     fields: Mapping[str, Value]
     app_names: frozenset[str]  # only for these programs; empty: any
     codes: frozenset[str]  # only for messages of these codes; empty: any
-    has_words: bool = False  # what the sentence names is taken too
+    words: str = ""  # what the sentence names is taken too: "all", or its "addresses" and no user
 
     def parse(self, text: str, start: int) -> tuple[Parsed, int] | None:
         """The fields and where the match ends; None when the pattern does not fit at `start`."""
@@ -95,7 +95,7 @@ class RuleSet:
     by_code: Mapping[str, Sequence[Rule]]  # those of a code and those of none, in their order
     before: Rule | None = None
     takes_unknown: bool = False
-    has_words: bool = False  # of a message no rule fits
+    words: str = ""  # of a message no rule fits
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> RuleSet:
@@ -108,7 +108,7 @@ class RuleSet:
             by_code={code: tuple(r for r in rules if not r.codes or code in r.codes) for code in codes},
             before=None if before is None else _rule({"pattern": before, "kinds": document.get("kinds", {})}),
             takes_unknown=bool(document.get("takes_unknown", False)),
-            has_words=bool(document.get("words", False)),
+            words=_words_of(document),
         )
 
     def parse(self, line: Line) -> Parsed | None:
@@ -126,16 +126,27 @@ class RuleSet:
                 found = rule.parse(text, start)
                 if found is not None:
                     parsed = {**first, **found[0]} if first else found[0]
-                    return _with_words(parsed, text[start:]) if rule.has_words else parsed
-        if not self.takes_unknown:
+                    return _with_words(parsed, text[start:], rule.words) if rule.words else parsed
+        if not self.takes_unknown or text.startswith("pam_", start):  # PAM speaks through any program
             return None
-        return _with_words(first or {}, text[start:]) if self.has_words else first or {}
+        return _with_words(first or {}, text[start:], self.words) if self.words else first or {}
 
 
-def _with_words(parsed: Parsed, text: str) -> Parsed:
+def _words_of(document: Mapping[str, Any]) -> str:
+    written = document.get("words", False)
+    if written not in (True, False, "addresses"):
+        raise ValueError(f"words is true, false or addresses, not {written!r}")
+    return "all" if written is True else written or ""
+
+
+def _with_words(parsed: Parsed, text: str, words: str) -> Parsed:
     """The fields, and what the sentence names for those that are open."""
     fields = dict(parsed)
+    if words == "addresses":
+        fields.setdefault("user.name", "")
     _words().add_words(fields, text[:LONGEST_SENTENCE])
+    if fields.get("user.name") == "":
+        del fields["user.name"]
     return fields
 
 
@@ -181,7 +192,7 @@ def _rule(document: Mapping[str, Any]) -> Rule:
         fields={k: tuple(v) if isinstance(v, list) else v for k, v in document.get("set", {}).items()},
         app_names=frozenset(document.get("app_name", ())),
         codes=frozenset(str(code) for code in document.get("code", ())),
-        has_words=bool(document.get("words", False)),
+        words=_words_of(document),
     )
 
 

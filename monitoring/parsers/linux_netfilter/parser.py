@@ -15,6 +15,9 @@ _PAIR = re.compile(r"\b([A-Z]{1,10})=(\S*)")
 _OURS = re.compile(r"canh:(allow|deny):(\S+)")
 _DENIED = re.compile(r"(?<![A-Za-z])(?:block|drop|deny|denied|reject|refused)", re.IGNORECASE)
 _ALLOWED = re.compile(r"(?<![A-Za-z])(?:allow|accept|pass|permit)", re.IGNORECASE)
+# Ubiquiti: [WAN_LOCAL-default-D], [WAN_IN-2000-A], [LAN_IN-R-2001]: a set of rules, the rule, the verdict.
+_UBIQUITI = re.compile(r"\[([\w-]{1,64}?)-(?:(\w{1,16})-([ADR])|([ADR])-(\w{1,32}))\]")
+_VERDICTS = {"A": "allow", "D": "deny", "R": "deny"}
 _NUMBERS = {"ICMP": "1", "IGMP": "2", "TCP": "6", "UDP": "17", "GRE": "47", "ESP": "50", "AH": "51", "ICMPv6": "58",
             "OSPF": "89", "SCTP": "132"}  # fmt: skip
 _NAMES = {number: name for name, number in _NUMBERS.items()}
@@ -49,8 +52,12 @@ def parse(line: Line) -> dict[str, Value] | None:
 
 def _add_verdict(fields: dict[str, Value], prefix: str) -> None:
     ours = _OURS.match(prefix)
+    ubiquiti = _UBIQUITI.match(prefix)
     if ours is not None:
         verdict, fields["rule.name"] = ours.groups()
+    elif ubiquiti is not None:
+        verdict = _VERDICTS[ubiquiti[3] or ubiquiti[4]]
+        fields["rule.name"], fields["rule.id"] = ubiquiti[1], ubiquiti[2] or ubiquiti[5]
     else:
         verdict = "deny" if _DENIED.search(prefix) else "allow" if _ALLOWED.search(prefix) else ""
         if prefix:
