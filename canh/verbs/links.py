@@ -56,10 +56,10 @@ def _show(uses: list[LinkUse], start: datetime, end: datetime) -> None:
         f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}: 95th percentile of 5-minute samples, limit {LIMIT_PCT:.0f} %"
     )
     width = max((len(use.link.name) for use in uses), default=4) + 2
-    print(f"{'link':<{width}}{'site':<10}{'contract':>11}  {'into the site':<26}{'out of the site':<26}verdict")
+    print(f"{'link':<{width}}{'site':<10}{'contract':>13}  {'into the site':<26}{'out of the site':<26}verdict")
     for use in uses:
         into, out = _words(use.into_site), _words(use.out_of_site)
-        name, contract = f"{use.link.name:<{width}}", f"{_rate(use.link.bandwidth_bps):>11}"
+        name, contract = f"{use.link.name:<{width}}", f"{_rate(use.link.bandwidth_bps):>13}"
         print(f"{name}{use.site:<10}{contract}  {into:<26}{out:<26}{_verdict(use)}")
 
 

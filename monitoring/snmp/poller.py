@@ -185,6 +185,7 @@ class Poller:
         reading = await self._reading(session, polled, polled.profile, started)
         if has_changed(polled.profile, polled.memory, reading):
             polled.profile, polled.discovered_at = await discover(session), started
+            polled.samples = 0  # counters began anew: the sooner they are sampled, the less is not known
             reading = await self._reading(session, polled, polled.profile, started)
         if reading.is_sample:
             polled.sampled_at, polled.samples = started, polled.samples + 1
