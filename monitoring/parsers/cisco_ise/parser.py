@@ -14,6 +14,7 @@ _HEAD = re.compile(
 )
 _ESCAPED = re.compile(r"\\([,=\\{}; ])")
 _PAIR = re.compile(r"(?:\A|, ?)([A-Za-z][\w.\-/ ]{0,64}?)=((?:[^,\\]|\\.)*)", re.DOTALL)
+_IN_RESPONSE = re.compile(r"User-?Name=([^;}]{1,128})")
 _AV_PAIRS = {"mdm-tlv=device-mac": "source.mac", "ip:source-ip": "source.ip", "dot1x-username": "user.name"}
 
 
@@ -46,6 +47,8 @@ def read(line: Line) -> Pairs | None:
 
 def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Value]:
     """Finish the fields: the end that asked, when its own address is not known; addresses given as stations."""
+    if "user.name" not in fields and (said := _IN_RESPONSE.search(str(pairs.get("Response", "")))):
+        put(fields, "user.name", said[1])
     for name, field in _AV_PAIRS.items():
         if field not in fields:
             put(fields, field, pairs.get(f"cisco-av-pair.{name}"))

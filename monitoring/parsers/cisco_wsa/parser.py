@@ -17,6 +17,8 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
     epoch = _EPOCH.match(line.text)
     if epoch is not None:
         fields["@timestamp"] = epoch[1]
+    if "canh.wsa.result" not in fields:
+        return fields
     decision = str(fields.get("canh.wsa.decision", ""))
     match = _DECISION.match(decision)
     if match is not None:

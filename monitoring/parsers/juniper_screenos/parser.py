@@ -9,12 +9,12 @@ from monitoring.parsers import Line, Pairs
 from monitoring.parsers._network import add_sentence
 
 _HEAD = re.compile(
-    r"(?:.{0,128}?NetScreen device_id=(?P<device>\S*) {1,3})?(?:.{0,64}?\[(?P<system>[^\]]{0,64})\])?"
-    r"system-(?P<level>\w{1,16})-(?P<code>\d{3,6})(?:\((?P<kind>\w{1,32})\))?: ?",
+    r"(?:.{0,128}?[Nn]et[Ss]creen device_id=(?P<device>\S*) {1,3})?(?:.{0,64}?\[(?P<system>[^\]]{0,64})\])?"
+    r"system[- ](?P<level>\w{1,16})-(?P<code>\d{3,6})(?:\((?P<kind>\w{1,32})\))?: ?",
     re.DOTALL,
 )
 _PAIR = re.compile(
-    r"(?:\A| )((?:src|dst) zone|(?:src|dst)-xlated ip|icmp (?:type|code)|[a-z][\w-]{1,24})="
+    r"(?:\A| )((?:src|dst) zone|(?:src|dst)-xlated ip|icmp (?:type|code)|policy id|[a-z][\w-]{1,24})="
     r"(?:\"([^\"]{0,256})\"|"
     r"(\S*(?: (?![a-z][\w-]{1,24}=|(?:src|dst) zone=|(?:src|dst)-xlated ip=|icmp )[^\s=]+(?!=))*))"
 )
@@ -35,7 +35,7 @@ def read(line: Line) -> Pairs | None:
         if name == "port" and last.endswith("-xlated ip"):
             name = last.replace(" ip", " port")  # `src-xlated ip=a port=b`
         last = name
-        found.setdefault(name, quoted or plain)
+        found.setdefault(name, (quoted or plain).removesuffix("<000>").strip("()"))
     return found
 
 
