@@ -1,39 +1,32 @@
-"""`canh collect`: receiving processes, each with a spool, and a worker process that empties the spools into the store.
+"""A receiving process of `canh collect`: receivers ► its own spool.
 
-A receiving process stays small and does nothing but receive: a slow parser or a store that
-cannot write never costs a message. The first one also takes traps and polls. `processes` keeps them running.
+It stays small and does nothing but receive: a slow parser or a store that cannot write never costs a
+message. The first one also takes traps and polls. `collecting` forks them and the store's worker.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import resource
-import signal
-import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import uvloop
-
 from inventory.model import Province
 from monitoring.certificates import Certificates
-from monitoring.errors import SpoolError, SpoolLocked
-from monitoring.processes import Part, Worker, forked, keep
+from monitoring.errors import SpoolError
 from monitoring.receivers import Counters, Intake, Listen, Ports, SyslogTcp, SyslogUdp, UdpReceiver
 from monitoring.receivers.assembly import StreamSettings, stream_receivers
 from monitoring.receivers.counters import Rates
-from monitoring.receivers.tcp import MOST_CONNECTIONS, OTHER_FILES, most_connections
+from monitoring.receivers.tcp import most_connections
 from monitoring.receivers.tls import TlsKeys, keys_for
 from monitoring.snmp.accounts import Accounts, accounts_of
 from monitoring.snmp.notification import Notifications
 from monitoring.snmp.poller import Poller, targets_of
 from monitoring.snmp.traps import TrapReceiver
 from monitoring.snmp.usm import Engine, engine_of
-from monitoring.spool import Spool, SpoolLimits, locked, write_failure
+from monitoring.spool import Spool, SpoolLimits, write_failure
 from monitoring.usage import Level, Usage, UsagePolicy, default_parsers, message
 
 SPOOL = "collector"  # below <data>/spool/
@@ -41,7 +34,6 @@ COUNTERS = "collect"  # below <data>/stats/
 EVERY = "0.0.0.0"  # noqa: S104  a collector listens on every address unless told otherwise
 SAVE_S = 1.0
 TIDY_S = 30.0
-PREDECESSORS_END_WITHIN_S = 10.0
 
 log = logging.getLogger("canh.collect")
 
@@ -83,9 +75,9 @@ class Collector:
         """Receive until `stop`, then commit everything. Raises SpoolError, ReceiverError, SecretsError."""
         accounts = accounts_of(self.data_dir) if self.number == 1 else Accounts()
         limits = SpoolLimits(budget_octets=self.settings.spool_budget_octets // self.settings.receivers)
-        spool = Spool(self.data_dir / "spool" / _name(SPOOL, self.number), limits)
+        spool = Spool(self.data_dir / "spool" / name_of(SPOOL, self.number), limits)
         try:
-            counters = Counters(self.data_dir / "stats" / f"{_name(COUNTERS, self.number)}.json")
+            counters = Counters(self.data_dir / "stats" / f"{name_of(COUNTERS, self.number)}.json")
             intake = self._intake(spool, counters)
             try:
                 self._bind(intake, accounts)
@@ -268,97 +260,6 @@ class Collector:
                 log.error("cannot write the counters: %s", error)
 
 
-def _receive(made: Collector) -> None:
-    """A receiving process, until SIGTERM."""
-
-    async def until_told() -> None:
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await made.run(stop)
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(until_told())
-
-
-def collect(settings: CollectorSettings, province: Province, province_dir: Path, data_dir: Path) -> int:
-    """Run a collector until SIGTERM or SIGINT; returns its exit code.
-
-    Raises SpoolError, ReceiverError, SecretsError.
-    """
-    logging.basicConfig(level=logging.INFO, format="canh collect: %(message)s", stream=sys.stderr)
-    _allow_many_connections()
-    lock = _only_one(data_dir)
-    accounts_of(data_dir)  # a wrong file is told before anything is received
-    for number in range(1, settings.receivers + 1):
-        Spool(data_dir / "spool" / _name(SPOOL, number)).close()
-    ports = Ports()
-    try:
-        _bind_shared(ports, settings)
-        storing_command = (sys.executable, "-m", "monitoring.storing", str(province_dir), str(data_dir))
-        worker = Worker((*storing_command, "--parsers", str(settings.parsers)))
-        receivers = [
-            _receiver(Collector(settings, province, data_dir, number, ports), worker)
-            for number in range(1, settings.receivers + 1)
-        ]
-        storing = Part("the store's worker", worker.start, ends_all=False) if settings.with_store else None
-
-        def let_go() -> None:
-            ports.close()
-            worker.let_go()
-
-        return keep(receivers, storing, let_go)
-    finally:
-        ports.close()
-        os.close(lock)
-
-
-def _receiver(made: Collector, worker: Worker) -> Part:
-    return Part(f"receiver {made.number}", lambda: forked(lambda: _receive(made), worker.let_go))
-
-
-def _only_one(data_dir: Path) -> int:
-    """Hold the data directory's spools for this tree of processes: children inherit the lock.
-
-    Those of a tree whose parent was killed need a moment to end. Raises SpoolLocked, SpoolUnwritable.
-    """
-    folder = data_dir / "spool"
-    until = time.monotonic() + PREDECESSORS_END_WITHIN_S
-    while True:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            return locked(folder)
-        except SpoolLocked:
-            if time.monotonic() > until:
-                raise
-        except OSError as error:
-            raise write_failure(error, folder) from error
-        time.sleep(0.05)
-
-
-def _bind_shared(ports: Ports, settings: CollectorSettings) -> None:
-    """What every receiving process receives on, and traps. Raises ReceiverError."""
-    buffer = settings.receive_buffer_octets
-    for listen in settings.syslog_udp:
-        ports.hold_udp(listen, processes=settings.receivers, receive_buffer=buffer)
-    for listen in settings.syslog_tcp:
-        ports.hold_tcp(listen, processes=settings.receivers)
-    for _, listen in settings.streams.all:
-        ports.hold_tcp(listen, processes=settings.receivers)
-    for listen in settings.traps:
-        ports.hold_udp(listen, processes=1, receive_buffer=buffer)
-
-
-def _name(name: str, number: int) -> str:
+def name_of(name: str, number: int) -> str:
     """Of the spool, or the counters, of a receiving process: the first has the plain name."""
     return name if number == 1 else f"{name}-{number}"
-
-
-def _allow_many_connections() -> None:
-    """Raise the soft limit of open files, 1,024 by default, to what our own limit of connections needs."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_CONNECTIONS + OTHER_FILES
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(hard, wanted)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

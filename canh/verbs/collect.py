@@ -47,7 +47,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, ctx: Context) -> int:
-    from monitoring.collector import CollectorSettings, collect
+    from monitoring.collecting import collect
+    from monitoring.collector import CollectorSettings
 
     default = CollectorSettings()
     settings = CollectorSettings(

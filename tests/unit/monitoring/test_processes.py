@@ -182,7 +182,7 @@ def test_a_killed_parent_takes_its_receivers_with_it_and_a_new_one_follows_at_on
 
 def test_a_second_collector_on_the_same_data_is_refused(start: Callable[..., Collecting], tmp_path: Path) -> None:
     it = start()
-    command = [sys.executable, "-c", "import monitoring.collector as c; c.PREDECESSORS_END_WITHIN_S = 0.2\n"]
+    command = [sys.executable, "-c", "import monitoring.collecting as c; c.PREDECESSORS_END_WITHIN_S = 0.2\n"]
     command[-1] += "import canh.cli, sys; sys.exit(canh.cli.main(sys.argv[1:]))"
     command += ["--data", str(it.data), "collect", "--syslog-udp", "127.0.0.1:0", "--syslog-tcp", "off"]
     command += ["--plain-only", "--traps", "off"]
