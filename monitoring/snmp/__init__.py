@@ -2,7 +2,8 @@
 
 Trap or inform (receiver "snmp-trap"; `example-trap.json`, one object, UTF-8, one line in the spool):
     version       "1", "2c", "3"
-    kind          "trap", "inform", or "rejected": a message that proved no right to be heard
+    kind          "trap", "inform", or "rejected": a message that proved no right to be heard; "engine-changed": an
+                  address spoke with an engine it did not have before (a record of its own beside the trap's)
     reason        only when rejected: "unknown-user", "unknown-engine", "wrong-digest",
                   "unknown-community", "unsupported-level", "not-in-time-window", "decryption-error", "malformed"
     oid           snmpTrapOID, dotted, no leading dot ("" when rejected before it could be read)

@@ -24,6 +24,7 @@ from monitoring.snmp.usm import (
     Account,
     Clocks,
     Engine,
+    Senders,
     decrypt,
     digest_of,
     encrypt,
@@ -52,6 +53,7 @@ class Taken:
     raw: bytes = b""
     answer: bytes = b""  # to be sent after `raw` is fsynced
     reason: str = ""  # why it was rejected; then `raw` tells it too
+    also: bytes = b""  # a second document: that the sender is another than before
 
 
 class Notifications:
@@ -61,7 +63,7 @@ class Notifications:
         self._users = {a.user.encode(): a for a in accounts if a.user}
         self._communities = {a.community.encode() for a in accounts if a.community}
         self._engine = engine
-        self._clocks = Clocks()
+        self._clocks, self._senders = Clocks(), Senders()
         self._stats = dict.fromkeys(range(1, 7), 0)
 
     def take(self, datagram: bytes, now: float, peer: str = "") -> Taken:
@@ -69,10 +71,10 @@ class Notifications:
 
         Never raises: what cannot be read is rejected as malformed.
         """
-        taken = self._take(datagram, now)
+        taken = self._take(datagram, now, peer)
         return replace(taken, raw=_with_peer(taken.raw, peer)) if taken.raw and peer else taken
 
-    def _take(self, datagram: bytes, now: float) -> Taken:
+    def _take(self, datagram: bytes, now: float, peer: str) -> Taken:
         try:
             message = ber.expect(datagram, 0, len(datagram), ber.SEQUENCE)
             version = ber.expect(datagram, message.start, message.end, ber.INTEGER)
@@ -80,7 +82,7 @@ class Notifications:
             if number in (0, 1):
                 return self._community(datagram, version.end, message.end, "1" if number == 0 else "2c")
             if number == 3:
-                return _V3(self, datagram, version.end, message.end, now).take()
+                return _V3(self, datagram, version.end, message.end, now, peer).take()
         except BerError as error:
             return rejected("malformed", {"detail": str(error), "datagram": datagram[:LONGEST_REJECTED].hex()})
         return rejected("malformed", {"detail": f"SNMP version {number}"})
@@ -105,8 +107,8 @@ class Notifications:
 class _V3:
     """One SNMPv3 message on its way through RFC 3414 section 3.2."""
 
-    def __init__(self, owner: Notifications, datagram: bytes, offset: int, end: int, now: float) -> None:
-        self._owner, self._octets, self._now = owner, datagram, now
+    def __init__(self, owner: Notifications, datagram: bytes, offset: int, end: int, now: float, peer: str) -> None:
+        self._owner, self._octets, self._now, self._peer = owner, datagram, now, peer
         header = ber.expect(datagram, offset, end, ber.SEQUENCE)
         message_id = ber.expect(datagram, header.start, header.end, ber.INTEGER)
         size = ber.expect(datagram, message_id.end, header.end, ber.INTEGER)
@@ -156,7 +158,14 @@ class _V3:
         if pdu.tag == INFORM:
             scoped = _with_tag(scoped, pdu.at, RESPONSE)
             answer = self._secured(scoped, account, account.level)
-        return Taken(raw=_line(document), answer=answer)
+        return Taken(raw=_line(document), answer=answer, also=self._is_another())
+
+    def _is_another(self) -> bytes:
+        """The document that says so when an address speaks with an engine it did not have; an inform is for ours."""
+        if self._engine_id == self._owner._engine.id or not self._owner._senders.is_new(self._peer, self._engine_id):
+            return b""
+        known: dict[str, Any] = {"kind": "engine-changed", "peer": self._peer, "oid": "", "name": "", "varbinds": []}
+        return _line(self._facts() | known)
 
     def _read_security(self, security: Element) -> None:
         octets, offset, found = self._octets, security.start, []

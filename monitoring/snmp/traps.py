@@ -44,6 +44,8 @@ class TrapReceiver(UdpReceiver):
             taken = self._taken(datagram, peer)
             if taken.reason:
                 self.intake.counters.refused(taken.reason, f"{RECEIVER} {peer[0]}")
+            if taken.also:
+                messages.append(Received(taken.also, time.time_ns() // 1000, RECEIVER, peer[0], peer[1]))
             message = Received(taken.raw, time.time_ns() // 1000, RECEIVER, peer[0], peer[1])
             if taken.raw and taken.answer and not taken.reason:
                 self._answer_later(message, taken, peer)

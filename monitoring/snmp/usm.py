@@ -27,6 +27,7 @@ NO_AUTH, AUTH, AUTH_PRIV = 0, 1, 3  # msgFlags, RFC 3412 section 6.4
 LEVELS = {NO_AUTH: "noAuthNoPriv", AUTH: "authNoPriv", AUTH_PRIV: "authPriv"}
 WINDOW_S = 150  # RFC 3414 section 2.2.3
 MOST_ENGINES = 50_000
+MOST_ENGINES_OF_ONE = 32  # address
 DIGESTS = {"md5": 12, "sha1": 12, "sha224": 16, "sha256": 24, "sha384": 32, "sha512": 48}  # octets kept of the HMAC
 PRIVACY = {  # octets of the key, and how a digest that is too short is made longer
     "aes128": (16, ""),
@@ -100,6 +101,24 @@ class Clocks:
             return boots < 0x7FFFFFFF
         expected = known_time + int(now - heard)
         return boots == known_boots and time_s >= expected - WINDOW_S
+
+
+class Senders:
+    """The engines that spoke from each address, after they proved who they are. Behind NAT there are several."""
+
+    def __init__(self) -> None:
+        self._engines: OrderedDict[str, list[bytes]] = OrderedDict()
+
+    def is_new(self, address: str, engine_id: bytes) -> bool:
+        """Whether others spoke from this address before, and this one did not; remembers it."""
+        known = self._engines.setdefault(address, [])
+        if engine_id in known:
+            return False
+        known.append(engine_id)
+        del known[:-MOST_ENGINES_OF_ONE]
+        if len(self._engines) > MOST_ENGINES:
+            self._engines.popitem(last=False)
+        return len(known) > 1
 
 
 def digest_of(account: Account, engine_id: bytes, message: bytes) -> bytes:

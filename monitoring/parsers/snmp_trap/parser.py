@@ -30,6 +30,8 @@ def parse(line: Line) -> dict[str, Value] | None:
     fields = _common(trap)
     if trap.get("kind") == "rejected":
         return fields | _rejected(trap)
+    if trap.get("kind") == "engine-changed":
+        return fields | dict(meanings()["snmp-engine-changed"])
     varbinds = [v for v in trap.get("varbinds", []) if isinstance(v, dict)]
     words = {text_of(v.get("name")): text_of(v.get("label", v.get("value"))) for v in reversed(varbinds)}
     known = trap_of(text_of(trap.get("oid")))
@@ -154,6 +156,8 @@ def _sentence(trap: dict[str, Any]) -> str:
     name = text_of(trap.get("name")) or text_of(trap.get("oid")) or "SNMP notification"
     if trap.get("kind") == "rejected":
         return f"{name} rejected: {text_of(trap.get('reason'))}"
+    if trap.get("kind") == "engine-changed":
+        return f"{text_of(trap.get('peer'))} speaks with another SNMP engine than before"
     words = [_varbind(varbind) for varbind in trap.get("varbinds", []) if isinstance(varbind, dict)]
     return " ".join([name, *words])[:_LONGEST_TEXT]
 

@@ -119,6 +119,14 @@ def test_a_syslog_message_inside_a_notification_is_read_by_its_own_parser() -> N
     assert known[0].labels[6] == "5"
 
 
+def test_an_engine_that_changed_is_an_event() -> None:
+    document = {"kind": "engine-changed", "peer": "10.0.0.1", "security": {"engine_id": "8000"}, "varbinds": []}
+    fields = parse(Line(json.dumps(document), "", WHEN))
+    assert fields is not None
+    assert (fields["event.action"], fields["canh.snmp.engine_id"]) == ("snmp-engine-changed", "8000")
+    assert fields["message"] == "10.0.0.1 speaks with another SNMP engine than before"
+
+
 Json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),

@@ -363,6 +363,19 @@ def test_a_whole_replayed_trap_is_rejected() -> None:
     assert (late["kind"], late["reason"]) == ("rejected", "not-in-time-window")
 
 
+def test_an_address_that_speaks_with_another_engine_is_told_once() -> None:
+    receiver = notifications()
+    first, second = (secured(USER, scoped(PDU), engine=bytes.fromhex(f"80000000010203{n:02x}")) for n in (4, 5))
+    assert receiver.take(first, 1.0, "10.0.0.1").also == b""
+    assert receiver.take(second, 1.0, "10.0.0.2").also == b"", "another address"
+    told_of = json.loads(receiver.take(second, 1.0, "10.0.0.1").also)
+    assert (told_of["kind"], told_of["peer"]) == ("engine-changed", "10.0.0.1")
+    assert told_of["security"]["engine_id"] == "8000000001020305"
+    assert receiver.take(first, 1.0, "10.0.0.1").also == receiver.take(second, 1.0, "10.0.0.1").also == b""
+    stranger = secured(replace(USER, auth_password="authentic-8"), scoped(PDU), engine=b"\x80\0\0\0\1\2\3\6")
+    assert receiver.take(stranger, 1.0, "10.0.0.1").also == b"", "who proves nothing changes nothing"
+
+
 class SlowSpool(Spool):
     """A real spool whose fsync the test holds back, and that it can fill."""
 
