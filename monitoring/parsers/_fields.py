@@ -127,6 +127,15 @@ def _ip(fields: Fields, name: str, value: str) -> None:
         fields.setdefault(side + ".domain", value)
 
 
+def _domain(fields: Fields, name: str, value: str) -> None:
+    """The name of an end; where a sender has only its address, that."""
+    address = ip_text(value.strip("[]"))
+    if address is None:
+        fields[name] = value
+    else:
+        fields.setdefault(name.removesuffix("domain") + "ip", address)
+
+
 def _integer(fields: Fields, name: str, value: str) -> None:
     if value.isdecimal() and len(value) < 19:
         fields[name] = int(value)
@@ -239,6 +248,8 @@ _BY_NAME: dict[str, Put] = {
     "event.outcome": _outcome,
     "event.category": _many,
     "event.type": _many,
+    "source.domain": _domain,
+    "destination.domain": _domain,
     "url.full": _url,
     "url.original": _url,
     "http.response.status_code": _integer,
