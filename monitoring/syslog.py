@@ -69,8 +69,23 @@ _TAG = re.compile(
     r"(?!CEF: ?\d\||LEEF: ?\d)([^\s:\[\]<>{}\"=,%|][^\s:\[\]<>{}\"=,|]{0,63})(?:\[([^\]\s]{0,64})\])?:(?: |\Z)"
 )
 _NO_HOSTS = frozenset(  # words that follow a time and are no name
-    ("TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "ERR", "CRITICAL", "CRIT", "FATAL", "alarm")
+    (
+        "TRACE",
+        "DEBUG",
+        "INFO",
+        "NOTICE",
+        "WARN",
+        "WARNING",
+        "ERROR",
+        "ERR",
+        "CRITICAL",
+        "CRIT",
+        "FATAL",
+        "alarm",
+        "Severity",
+    )
 )
+_SOLARIS = re.compile(r"\[ID (\d{1,9}) [a-z0-9]{1,16}\.[a-z]{1,16}\] ")
 _NO_PRIORITY: dict[str, Value] = {}
 
 
@@ -137,6 +152,8 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
     is_syslog = priority is not None or when is not None
     if when is not None:
         host, after = _host(rest)
+        if host == "Message" and after.startswith("forwarded from "):  # AIX's syslogd names the first sender so
+            host, _, after = after[15:].partition(": ")
         if host and (priority is not None or _is_host_credible(text, after)):
             fields["log.syslog.hostname"] = host
             rest = without_words(after)
@@ -149,7 +166,13 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
     fields["process.name"] = app.rpartition("/")[2] or app
     if procid:
         _add_procid(fields, procid)
-    return Header(fields, when, zone_from, _message(rest[tag.end() :]), app, True)
+    message = _message(rest[tag.end() :])
+    if message[:4] == "[ID ":  # Solaris: the message's number, facility and severity
+        solaris = _SOLARIS.match(message)
+        if solaris is not None:
+            fields["log.syslog.msgid"] = solaris[1]
+            message = message[solaris.end() :]
+    return Header(fields, when, zone_from, message, app, True)
 
 
 def _add_procid(fields: dict[str, Value], procid: str) -> None:

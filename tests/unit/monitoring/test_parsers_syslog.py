@@ -192,3 +192,15 @@ def test_what_cisco_puts_before_a_message(
     assert (found.fields.get("log.syslog.hostname"), found.app_name) == (host, tag)
     assert found.fields.get("event.sequence") == sequence
     assert found.message.startswith(message)
+
+
+def test_what_other_unixes_put_before_a_message_is_no_part_of_it() -> None:
+    zone, received = UTC, datetime(2026, 11, 22, 4, tzinfo=UTC)
+    solaris = header_of(
+        "<38>Nov 22 03:15:04 sol1 sshd[811]: [ID 800047 auth.info] Accepted", received=received, zone=zone
+    )
+    assert (solaris.message, solaris.fields["log.syslog.msgid"]) == ("Accepted", "800047")
+    aix = header_of(
+        "<38>Nov 22 03:15:04 Message forwarded from aix1: sshd[811]: Accepted", received=received, zone=zone
+    )
+    assert (aix.message, aix.app_name, aix.fields["log.syslog.hostname"]) == ("Accepted", "sshd", "aix1")
