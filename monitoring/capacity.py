@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from monitoring.snmp.polling import Counter, rate
+from monitoring.snmp.interfaces import Counter, rate
 
 SLOT_S = 300
 SLOTS = 7 * 24 * 3600 // SLOT_S  # 2,016

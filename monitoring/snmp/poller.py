@@ -16,7 +16,8 @@ from inventory.model import Province
 from monitoring.receivers.intake import Intake
 from monitoring.snmp import known, neighbours
 from monitoring.snmp.accounts import Accounts
-from monitoring.snmp.polling import Memory, Reading, Uplink, documents_of, failure_record, has_changed
+from monitoring.snmp.interfaces import Uplink
+from monitoring.snmp.polling import Memory, Reading, documents_of, failure_record, has_changed
 from monitoring.snmp.profile import (
     BGP_STATE,
     FEW,

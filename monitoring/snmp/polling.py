@@ -10,30 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from monitoring.snmp import neighbours
-from monitoring.snmp.catalogue import object_of
+from monitoring.snmp import interfaces, neighbours
+from monitoring.snmp.interfaces import UP, Before, Counter, Now, Status, Uplink, metric_document
 from monitoring.snmp.metrics import Measurement, Watched, measurements
-from monitoring.snmp.profile import COUNTERS, INTERFACE_COUNT, INTERFACES, UPTIME, Port, Profile, number_of, speed_oids
+from monitoring.snmp.profile import INTERFACE_COUNT, UPTIME, Profile, number_of
 
 UPTIME_WRAPS_MS = 2**32 * 10
-UP, DOWN = "up", frozenset({"down", "lower-layer-down", "not-present"})
 Document = dict[str, Any]
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uplink:
-    """What the inventory knows of an interface: the link it belongs to."""
-
-    link: str
-    bandwidth_bps: int  # as contracted
-    is_wan: bool  # between a site and the province's network
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counter:
-    value: int
-    bits: int  # 32 or 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +55,7 @@ class Memory:
     is_known: bool = False
     at: float = 0.0
     uptime_ms: int = 0
-    ports: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # name: admin and oper status
+    ports: Mapping[str, Status] = field(default_factory=dict)  # by `Port.key`
     counted_at: float = 0.0
     counters: Mapping[str, Mapping[str, Counter]] = field(default_factory=dict)  # by port
     bad: Mapping[str, str] = field(default_factory=dict)  # state/row: word, of those that are bad
@@ -87,15 +71,21 @@ def documents_of(
     found: list[Document] = [_system(profile, now, restarted)]
     found += _identities(before.identity, identity := _identity(profile, now))
     earlier = replace(before, counters={}) if restarted else before
-    ports, statuses, counters = _ports(uplinks, profile, earlier, now)
+    ports, statuses, counters = interfaces.told(
+        uplinks,
+        profile.ports,
+        Before(statuses=earlier.ports, counted_at=earlier.counted_at, counters=earlier.counters),
+        Now(at=now.at, uptime_ms=now.uptime_ms, values=now.values, is_sample=now.is_sample),
+    )
     found += ports
     states, bad = _states(profile.states, before, now)
     found += states
-    found += [_metric(m) for measured in profile.metrics if now.is_sample or measured.metric.is_frequent
+    found += [metric_document(m) for measured in profile.metrics if now.is_sample or measured.metric.is_frequent
               for m in measurements(measured, now.values)]  # fmt: skip
     if now.is_sample and any(u.is_wan for u in uplinks.values()):
-        up = sum(1 for name, u in uplinks.items() if u.is_wan and statuses.get(name, ("", ""))[1] == UP)
-        found.append(_metric(Measurement("circuits_up", up)))
+        wan = [p for p in profile.ports if p.name in uplinks and uplinks[p.name].is_wan]
+        up = sum(statuses[p.key][1] == UP for p in wan)
+        found.append(metric_document(Measurement("circuits_up", up)))
     changes, known = neighbours.compared(before.neighbours, now.bgp, now.ospf, now.ospf_ids, now.lldp, profile)
     found += [_with_role(c, uplinks) for c in changes]
     memory = Memory(
@@ -131,23 +121,6 @@ def has_changed(profile: Profile, before: Memory, now: Reading) -> bool:
     return count != profile.interface_count or (before.is_known and has_restarted(before, now))
 
 
-def rate(before: Counter, now: Counter, seconds: float, most_per_s: float) -> float | None:
-    """Per second between two readings; None when they do not belong together.
-
-    A 32-bit counter may wrap once; where it could have wrapped more often at `most_per_s` (0: unknown), or what
-    comes out is above it, nothing can be said. A 64-bit one never wraps in practice: one that went back was reset.
-    """
-    if seconds <= 0 or before.bits != now.bits:
-        return None
-    difference = now.value - before.value
-    if now.bits == 64:
-        return None if difference < 0 else difference / seconds
-    if most_per_s and most_per_s * seconds >= 2**32:
-        return None
-    value = difference % 2**32 / seconds
-    return None if most_per_s and value > most_per_s * 1.1 else value
-
-
 def line(document: Mapping[str, object] | Sequence[object]) -> bytes:
     return _ENCODE(document).encode("utf-8", "backslashreplace")
 
@@ -180,130 +153,6 @@ def _identities(before: Identity, now: Identity) -> list[Document]:
     return found
 
 
-def _ports(
-    uplinks: Mapping[str, Uplink], profile: Profile, before: Memory, now: Reading
-) -> tuple[list[Document], dict[str, tuple[str, str]], dict[str, dict[str, Counter]]]:
-    """The documents of interfaces: with each sample, and of one that changed at once."""
-    found: list[Document] = []
-    statuses: dict[str, tuple[str, str]] = {}
-    counted: dict[str, dict[str, Counter]] = {}
-    seconds = now.at - before.counted_at
-    for port in profile.ports:
-        status = _status(port, now.values, 7), _status(port, now.values, 8)
-        was = before.ports.get(port.name)
-        statuses[port.name] = status
-        change = _change(was, status)
-        if not now.is_sample and (was is None or was == status):
-            continue
-        counters = _counters(port, now.values)
-        if now.is_sample:
-            counted[port.name] = counters
-        uplink = uplinks.get(port.name)
-        speed = _speed(port, now.values)
-        rates = _rates(before.counters.get(port.name, {}), counters, seconds, speed) if now.is_sample else {}
-        found.append(_interface(port, status, change, uplink, now, speed, counters, rates, seconds))
-        if now.is_sample and uplink is not None:
-            found += _use(port, uplink, rates, speed, before.counters.get(port.name, {}), counters)
-    return found, statuses, counted
-
-
-def _interface(
-    port: Port,
-    status: tuple[str, str],
-    change: str,
-    uplink: Uplink | None,
-    now: Reading,
-    speed: int,
-    counters: Mapping[str, Counter],
-    rates: Mapping[str, float],
-    seconds: float,
-) -> Document:
-    return {
-        "kind": "interface",
-        "index": port.index,
-        "name": port.name,
-        "alias": port.alias,
-        "type": port.type,
-        "admin_status": status[0],
-        "oper_status": status[1],
-        "change": change,
-        "link": uplink.link if uplink else "",
-        "contract_bps": uplink.bandwidth_bps if uplink else None,
-        "speed_bps": speed if now.is_sample else None,
-        "uptime_ms": now.uptime_ms,
-        "counters": {name: counter.value for name, counter in counters.items()},
-        "counter_bits": counters["in_octets"].bits if "in_octets" in counters else None,
-        "interval_s": round(seconds, 3) if rates else None,
-        "in_bps": _times(rates.get("in_octets"), 8),
-        "out_bps": _times(rates.get("out_octets"), 8),
-        "in_errors_per_s": _times(rates.get("in_errors"), 1),
-        "out_errors_per_s": _times(rates.get("out_errors"), 1),
-    }
-
-
-def _use(
-    port: Port,
-    uplink: Uplink,
-    rates: Mapping[str, float],
-    speed: int,
-    before: Mapping[str, Counter],
-    now: Mapping[str, Counter],
-) -> list[Document]:
-    """How far a link of the inventory is used, and how well it works. No rate, no word: a gap is not zero."""
-    found = []
-    if uplink.is_wan and uplink.bandwidth_bps:
-        for name, direction in (("wan_in_pct", "in_octets"), ("wan_out_pct", "out_octets")):
-            if direction in rates:
-                found.append(Measurement(name, round(rates[direction] * 800 / uplink.bandwidth_bps, 1)))
-    if speed and uplink.bandwidth_bps:
-        found.append(Measurement("if_speed_pct", min(100, round(speed * 100 / uplink.bandwidth_bps))))
-    errors = rates.get("in_errors", 0.0) + rates.get("out_errors", 0.0)
-    packets = rates.get("in_packets", 0.0) + rates.get("out_packets", 0.0)
-    if packets:
-        found.append(Measurement("if_errors_ppm", round(errors / packets * 1_000_000, 1)))
-    return [_metric(m) | {"interface": port.name, "link": uplink.link} for m in found]
-
-
-def _rates(before: Mapping[str, Counter], now: Mapping[str, Counter], seconds: float, speed: int) -> dict[str, float]:
-    found = {}
-    for name, counter in now.items():
-        most = speed / 8 if name.endswith("octets") else speed / 8 / 64  # packets are of 64 octets at least
-        if name in before and (value := rate(before[name], counter, seconds, most)) is not None:
-            found[name] = value
-    return found
-
-
-def _counters(port: Port, values: Mapping[str, Any]) -> dict[str, Counter]:
-    found = {}
-    for name in COUNTERS:
-        oid, bits = port.counter_oid(name)
-        if isinstance(value := values.get(oid), int):
-            found[name] = Counter(value=value, bits=bits)
-    return found
-
-
-def _speed(port: Port, values: Mapping[str, Any]) -> int:
-    """Bits per second, 0 when unknown."""
-    slow, fast = (number_of(values.get(oid)) for oid in speed_oids(port))
-    return fast * 1_000_000 if fast else slow
-
-
-def _status(port: Port, values: Mapping[str, Any], column: int) -> str:
-    value = values.get(f"{INTERFACES}.{column}.{port.index}")
-    known = object_of(f"{INTERFACES}.{column}")
-    if value is None or known is None:
-        return "unknown"
-    return known[0].labels.get(number_of(value), str(number_of(value)))
-
-
-def _change(was: tuple[str, str] | None, now: tuple[str, str]) -> str:
-    if was is None or was[1] == now[1]:
-        return ""
-    if was[1] == UP and now[1] in DOWN:
-        return "down"
-    return UP if now[1] == UP and was[1] in DOWN else ""
-
-
 def _states(watched: Iterable[Watched], before: Memory, now: Reading) -> tuple[list[Document], dict[str, str]]:
     """What went bad or is well again. What is bad when first seen is told too."""
     found: list[Document] = []
@@ -327,16 +176,8 @@ def _states(watched: Iterable[Watched], before: Memory, now: Reading) -> tuple[l
     return found, bad
 
 
-def _metric(measured: Measurement) -> Document:
-    return {"kind": "metric", "name": measured.name, "value": measured.value, "instance": measured.instance}
-
-
 def _with_role(document: Document, uplinks: Mapping[str, Uplink]) -> Document:
     """An LLDP neighbour on a link of the inventory is on an uplink."""
     if document.get("interface") in uplinks:
         return document | {"role": "uplink", "link": uplinks[document["interface"]].link}
     return document
-
-
-def _times(value: float | None, factor: int) -> float | None:
-    return None if value is None else round(value * factor, 3)

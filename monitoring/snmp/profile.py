@@ -58,6 +58,11 @@ class Port:
     type: int
     has_wide: bool  # 64-bit counters
 
+    @property
+    def key(self) -> str:
+        """Of two interfaces of one name each is itself; one with another index is another."""
+        return f"{self.index} {self.name}"
+
     def counter_oid(self, name: str) -> tuple[str, int]:
         """Where a counter is, and of how many bits."""
         wide, narrow = COUNTERS[name]

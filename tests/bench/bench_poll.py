@@ -24,8 +24,8 @@ import uvloop
 from monitoring.receivers import Counters, Intake
 from monitoring.snmp import ber
 from monitoring.snmp.accounts import Accounts
+from monitoring.snmp.interfaces import Uplink
 from monitoring.snmp.poller import Poller, Target
-from monitoring.snmp.polling import Uplink
 from monitoring.snmp.usm import Account
 from monitoring.spool import Spool, SpoolReader
 from tests.bench.snmp_agents import TABLE, USER

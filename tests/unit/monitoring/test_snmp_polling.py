@@ -15,16 +15,8 @@ from hypothesis import strategies as st
 
 from monitoring.snmp import known
 from monitoring.snmp.catalogue import full
-from monitoring.snmp.polling import (
-    Counter,
-    Memory,
-    Reading,
-    Uplink,
-    documents_of,
-    failure_record,
-    has_restarted,
-    rate,
-)
+from monitoring.snmp.interfaces import Counter, Uplink, rate
+from monitoring.snmp.polling import Memory, Reading, documents_of, failure_record, has_restarted
 from monitoring.snmp.profile import BGP_STATE, OSPF_STATE, Profile, discover
 
 IF, IFX, SYS = "1.3.6.1.2.1.2.2.1", "1.3.6.1.2.1.31.1.1.1", "1.3.6.1.2.1.1"
@@ -161,6 +153,15 @@ def test_rates_span_from_sample_to_sample() -> None:
     between = reading(router(10**6), 60.0, is_sample=False)
     port = of_kind(told(reading(router(0), 0.0), between, reading(router(37_500), 300.0)), "interface")[0]
     assert (port["in_bps"], port["interval_s"]) == (1000.0, 300.0)
+
+
+def test_two_interfaces_of_one_name_are_two() -> None:
+    def twins(one: int, other: int) -> dict[str, Any]:
+        facts = router(one) | {"1.3.6.1.2.1.2.1.0": 2, f"{IF}.2.4": b"eth2", f"{IF}.7.4": 1, f"{IF}.8.4": 1}
+        return facts | {f"{IFX}.1.4": b"eth2", f"{IFX}.6.4": other, f"{IFX}.10.4": other}
+
+    documents = told(reading(twins(0, 10**9), 0.0), reading(twins(7500, 10**9 + 15_000), 60.0), has=twins(0, 0))
+    assert [d["in_bps"] for d in of_kind(documents, "interface")] == [1000.0, 2000.0]
 
 
 def test_a_restart_gives_no_rates_and_is_told() -> None:
