@@ -62,7 +62,8 @@ class Asked:
 
     def segments(self, manifest: Manifest, after: Key | None) -> list[Segment]:
         """Those whose times overlap the span."""
-        least, greatest = us(self.start), us(self.end if after is None else min(after[0], self.end))
+        least, end = us(self.start), us(self.end)
+        greatest = end - 1 if after is None else min(us(after[0]), end - 1)
         return [s for s in manifest.segments if s.max_us >= least and s.min_us <= greatest]
 
 

@@ -39,10 +39,15 @@ def connect(*, memory: str = MEMORY, threads: int = THREADS, spill: Path | None 
     return database
 
 
-def cursor_of(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """A connection of its own to the same database, for one thread. No progress bar in the output of a search."""
+def cursor_of(database: duckdb.DuckDBPyConnection, *, keep_metadata: bool = False) -> duckdb.DuckDBPyConnection:
+    """A connection of its own to the same database, for one thread. No progress bar in the output of a search.
+
+    keep_metadata: remember where things are in the files it reads, which never change. Finding that out takes
+    longer than many a search, and keeping it up to 5 MB a file, which DuckDB does not count as its memory.
+    """
     cursor = database.cursor()
     cursor.execute("SET enable_progress_bar = false")
+    cursor.execute(f"SET parquet_metadata_cache = {str(keep_metadata).lower()}")
     return cursor
 
 

@@ -26,6 +26,7 @@ from monitoring.store._manifest import Manifest, Segment
 
 PAGE = 2000  # rows of a search held at once
 MOST_AT_ONCE = 16  # hours asked in one statement
+MOST_KEPT = 48  # files
 SLICE = 10_000  # rows of a scan held at once
 _TIME = _duck.quoted(_columns.TIME)
 _INGESTED = _duck.quoted(_columns.INGESTED)
@@ -39,6 +40,7 @@ class Store:
         self._folder = Path(data_dir) / "store"
         self._memory, self._threads = memory, threads
         self._database: duckdb.DuckDBPyConnection | None = None
+        self._kept: frozenset[str] = frozenset()  # files whose metadata the database has
         self._opening = Lock()
 
     def search(
@@ -168,7 +170,7 @@ class Store:
             sign = ">" if oldest_first else "<"
             where += f" AND ({_TIME} {sign} ? OR ({_TIME} = ? AND {_columns.ID} {sign} ?::BLOB))"
             values += [after[0], after[0], after[1]]
-        database = self._connection()
+        database = self._connection(segments)
         order = f"{_TIME}, {_columns.ID}" if oldest_first else f"{_TIME} DESC, {_columns.ID} DESC"
         sql = (
             f"SELECT {', '.join(map(_duck.quoted, names))} FROM {_duck.source(database, self._folder, segments)} "  # noqa: S608
@@ -198,7 +200,6 @@ class Store:
         found: list[tuple[Key, int]] = []
         chunks: list[list[Segment]] = []
         waiting, at_once = _groups(segments), 1
-        database = self._connection()
         while waiting:
             groups, waiting = waiting[:at_once], waiting[at_once:]
             least = us(found[-1][0][0]) if len(found) >= size else None
@@ -208,6 +209,7 @@ class Store:
                 if after is not None:
                     where += f" AND ({_TIME} < ? OR ({_TIME} = ? AND {_columns.ID} < ?::BLOB))"
                     values += [after[0], after[0], after[1]]
+                database = self._connection(chunk)
                 source = _duck.source(database, self._folder, chunk)
                 sql = f"SELECT {_TIME}, {_columns.ID} FROM {source} WHERE {where} ORDER BY ALL DESC LIMIT {size}"  # noqa: S608
                 found += [(key, len(chunks)) for key in database.execute(sql, values).fetchall()]
@@ -222,7 +224,7 @@ class Store:
         times = sorted({key[0] for key in keys})
         holding = [s for s in segments if any(s.min_us <= us(time) <= s.max_us for time in times)]
         names = _names(fields)
-        database = self._connection()
+        database = self._connection(holding)
         source = _duck.source(database, self._folder, holding)
         sql = (
             f"SELECT {', '.join(map(_duck.quoted, names))} FROM {source} "  # noqa: S608 - names of ours
@@ -238,7 +240,7 @@ class Store:
             segments, where, more = asked.narrowed(self._folder, asked.segments(manifest, None))
             if not segments:
                 return []
-            database = self._connection()
+            database = self._connection(segments)
             statement = sql.replace("{source}", _duck.source(database, self._folder, segments))
             found: list[tuple[Any, ...]] = database.execute(
                 statement.replace("{where}", where), [*values, *more]
@@ -260,11 +262,17 @@ class Store:
                 raise QueryError(f"the query cannot be run: {error}") from error
         raise AssertionError  # not reached
 
-    def _connection(self) -> duckdb.DuckDBPyConnection:
+    def _connection(self, segments: Sequence[Segment]) -> duckdb.DuckDBPyConnection:
+        """A connection to read these segments; what it learns of few is kept, what was kept of many is let go."""
+        files = {segment.file for segment in segments}
+        keeps = len(files) <= MOST_KEPT
         with self._opening:
-            if self._database is None:
+            if self._database is None or (keeps and len(self._kept | files) > MOST_KEPT):
                 self._database = _duck.connect(memory=self._memory, threads=self._threads)
-            return _duck.cursor_of(self._database)
+                self._kept = frozenset()
+            if keeps:
+                self._kept |= files
+            return _duck.cursor_of(self._database, keep_metadata=keeps)
 
 
 def _key_of(row: dict[str, Any]) -> Key:
