@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from monitoring.errors import SpoolError, SpoolFull
 from monitoring.receivers.counters import KILLED, Counters
@@ -92,9 +93,16 @@ class Intake:
             self._taken.add(messages[0].receiver, len(messages))
             self._wait(messages)
 
-    def put_or_drop(self, messages: Sequence[Received]) -> None:
-        """Messages whose sender does not wait: dropped and counted when there is no place for them."""
-        if messages:
+    def took(self, receiver: str) -> Callable[[], None]:
+        """What a receiver calls for each message at once as it takes it, before it has a batch of them."""
+        return partial(self._taken.add, receiver, 1)
+
+    def put_or_drop(self, messages: Sequence[Received], *, are_counted: bool = False) -> None:
+        """Messages whose sender does not wait: dropped and counted when there is no place for them.
+
+        are_counted: `took` was called for each.
+        """
+        if messages and not are_counted:
             self._taken.add(messages[0].receiver, len(messages))
         if self.trouble is not None and time.monotonic() < self._retry_at:
             self._drop(messages, _reason(self.trouble))

@@ -2,7 +2,8 @@
 
 A killed process had taken messages that were not yet fsynced. They are in no spool and in no
 counter, but they were counted here the moment they were taken: what was taken and is neither
-spooled nor counted as dropped is what the kill lost, to the message.
+spooled nor counted as dropped is what the kill lost. To the message, but for the one datagram that the
+system call was handing over at that moment.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _SLOT = struct.Struct("<24sQ")  # name of the receiver, messages
+_COUNT, _COUNT_AT = struct.Struct("<Q"), 24
 _SLOTS = 64
 
 
@@ -38,7 +40,10 @@ class Taken:
     def add(self, receiver: str, n: int) -> None:
         """Count `n` messages as taken. Survives the end of the process, not that of the machine."""
         count = self._counts[receiver] = self._counts.get(receiver, 0) + n
-        self._write(receiver, count)
+        place = self._places.get(receiver)
+        if place is None:
+            place = self._place(receiver)
+        _COUNT.pack_into(self._memory, place + _COUNT_AT, count)
 
     def lost(self, accounted: Mapping[str, int]) -> dict[str, int]:
         """By receiver, what was taken and is not accounted for; asked once, before anything is taken.
@@ -58,11 +63,8 @@ class Taken:
     def close(self) -> None:
         self._memory.close()
 
-    def _write(self, receiver: str, count: int) -> None:
-        place = self._places.get(receiver)
-        if place is None:
-            place = len(self._places) * _SLOT.size
-            if place >= _SLOT.size * _SLOTS:  # receivers are few and named by us
-                return
-            self._places[receiver] = place
-        _SLOT.pack_into(self._memory, place, receiver.encode("ascii"), count)
+    def _place(self, receiver: str) -> int:
+        """A slot of its own; receivers are few and named by us, so the last one is never needed."""
+        place = self._places[receiver] = min(len(self._places), _SLOTS - 1) * _SLOT.size
+        _SLOT.pack_into(self._memory, place, receiver.encode("ascii"), 0)
+        return place

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 from monitoring.receivers.counters import Counters
@@ -30,6 +31,7 @@ class UdpReceiver(ABC):
         self.listen = listen
         self.intake = intake
         self.socket = udp_socket(listen, receive_buffer) if sock is None else sock
+        self._took: Callable[[], None] = _nothing
 
     @abstractmethod
     def take(self, datagrams: list[tuple[bytes, Any]]) -> None:
@@ -66,11 +68,12 @@ class UdpReceiver(ABC):
 
     def _drain(self) -> int:
         """Everything that waits, up to DRAIN; returns how many it was."""
-        receive = self.socket.recvfrom
+        receive, took = self.socket.recvfrom, self._took
         datagrams: list[tuple[bytes, Any]] = []
         try:
             for _ in range(DRAIN):
                 datagrams.append(receive(LARGEST_DATAGRAM))
+                took()
         except OSError:  # nothing more waits; or the ICMP error of an answer, which must not stop a receiver
             pass
         if datagrams:
@@ -89,6 +92,7 @@ class SyslogUdp(UdpReceiver):
         """Binds, unless `sock` is bound already. limit: octets kept of a message. Raises ReceiverError."""
         super().__init__(listen, intake, receive_buffer=receive_buffer, sock=sock)
         self._limit = limit
+        self._took = intake.took(self.receiver)
 
     def take(self, datagrams: list[tuple[bytes, Any]]) -> None:
         now, receiver, limit = time.time_ns() // 1000, self.receiver, self._limit
@@ -97,4 +101,8 @@ class SyslogUdp(UdpReceiver):
             if len(message.raw) > limit:
                 self.intake.counters.cut(f"{receiver} {message.peer}")
                 messages[index] = message._replace(raw=message.raw[:limit], cut=len(message.raw) - limit)
-        self.intake.put_or_drop(messages)
+        self.intake.put_or_drop(messages, are_counted=True)
+
+
+def _nothing() -> None:
+    """Where a datagram is not always a message: counted when it has become one."""
