@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ class Index:
     by_platform: Mapping[str, tuple[Parser, ...]]
     by_hint: Mapping[str, tuple[Parser, ...]]
     of_json: Mapping[str, tuple[tuple[frozenset[str], Parser], ...]]  # below one of its keys, most keys first
-    of_text: tuple[tuple[frozenset[int], Parser], ...]  # longest literals first
+    of_text: Mapping[int, tuple[tuple[int, frozenset[int], Parser], ...]]  # below its rarest literal; place, literals
     of_beginning: tuple[Parser, ...]  # by the numbers of `beginnings`
     of_other_beginning: tuple[tuple[re.Pattern[str], Parser], ...]  # with what only Python's patterns can
     last: tuple[Parser, ...]
@@ -129,10 +130,16 @@ class Index:
             yield from self._of_keys(line.document)
         found = self.markers.find(f"{line.structured} {line.text}" if line.structured else line.text)
         if found:
-            there = frozenset(found)
-            yield from (parser for literals, parser in self.of_text if literals <= there)
+            yield from self._of_literals(found)
         yield from self._by_beginning(line.text)
         yield from self.last
+
+    def _of_literals(self, found: Sequence[int]) -> Iterable[Parser]:
+        """Those whose literals are all there, the longest first."""
+        there = frozenset(found)
+        fit = [entry for number in found for entry in self.of_text.get(number, ()) if entry[1] <= there]
+        fit.sort(key=_PLACE)
+        return (parser for _, _, parser in fit)
 
     def _of_keys(self, document: Mapping[str, Any]) -> list[Parser]:
         present = document.keys()
@@ -143,6 +150,7 @@ class Index:
 
 
 Found = tuple[Parser, Parsed]
+_PLACE = itemgetter(0)
 
 
 @cache
@@ -171,7 +179,7 @@ def load(folder: Path = HERE) -> Index:
         by_platform=_by(asked, lambda p: p.platforms),
         by_hint=_by(parsers.values(), lambda p: map(_plain, (p.name, *p.hints))),
         of_json=_by_rarest(keys),
-        of_text=tuple((frozenset(number[literal] for literal in group), parser) for group, parser in groups),
+        of_text=_by_rarest_literal([(frozenset(number[one] for one in group), parser) for group, parser in groups]),
         of_beginning=tuple(parser for _, parser in quick),
         of_other_beginning=tuple(beginning for beginning in beginnings if beginning not in quick),
         last=tuple(sorted((p for p in parsers.values() if p.last), key=lambda p: p.last)),
@@ -202,6 +210,18 @@ def _by_rarest(
     for keys, parser in entries:
         key = min(keys, key=lambda one: (count[one], one))
         found[key] = (*found.get(key, ()), (keys, parser))
+    return found
+
+
+def _by_rarest_literal(
+    groups: Sequence[tuple[frozenset[int], Parser]],
+) -> dict[int, tuple[tuple[int, frozenset[int], Parser], ...]]:
+    """Hundreds of groups, of which a text is compared with those whose rarest literal it holds."""
+    count = Counter(literal for group, _ in groups for literal in group)
+    found: dict[int, tuple[tuple[int, frozenset[int], Parser], ...]] = {}
+    for place, (group, parser) in enumerate(groups):
+        rarest = min(group, key=lambda one: (count[one], one))
+        found[rarest] = (*found.get(rarest, ()), (place, group, parser))
     return found
 
 

@@ -45,6 +45,7 @@ from monitoring.event import Value
 from monitoring.parsers._fields import NOTHING, put
 from monitoring.parsers._formats import Pairs, cef_of, csv_of, flat_of, leef_of, pairs_of, structured_pairs
 from monitoring.parsers._infer import infer
+from monitoring.parsers._keys import KeyTable
 from monitoring.parsers._line import Line
 
 Read = Callable[[Line], Pairs | None]
@@ -117,6 +118,7 @@ class Structured:
     requires: tuple[str, ...]
     only: tuple[Condition, ...]
     keys: tuple[tuple[str, str], ...]  # (key, field), the preferred key of a field last
+    table: KeyTable  # the same, compiled
     groups: tuple[Group, ...]
     is_common: bool
     keep: str
@@ -137,6 +139,7 @@ class Structured:
             requires=tuple(document.get("requires", ())),
             only=tuple(_condition(key, wanted) for key, wanted in document.get("only", {}).items()),
             keys=keys,
+            table=KeyTable.of(keys),
             ignored=frozenset(document.get("ignore", ())),
             groups=tuple(_group(group) for group in document.get("cases", {}).values()),
             is_common=document.get("common", True),
@@ -158,9 +161,7 @@ class Structured:
 
     def fields_of(self, pairs: Pairs) -> dict[str, Value]:
         fields: dict[str, Value] = {}
-        for key, name in self.keys:
-            if key in pairs:
-                put(fields, name, pairs[key])
+        self.table.fill(fields, pairs)
         for group in self.groups:
             case = group.case_for(pairs)
             if case is not None:

@@ -31,6 +31,18 @@ KINDS = {
     "ID={n} DF PROTO=TCP SPT=50112 DPT=8080 SEQ=123 ACK=0 WINDOW=64240 SYN URGP=0 MARK=0x0",
     "FRR, neighbour": f"<29>{HEAD} dc-r1 ospfd 420 - - [Y05P2-YJVXY] AdjChg: Nbr 10.250.0.2, NbrIP 10.250.1.1 "
     "(default) on eth1:10.250.1.0: Full -> Deleted (InactivityTimer {n})",
+    "FortiGate, traffic": '<189>date=2026-11-22 time=03:20:00 devname="FGT-HN-01" devid="FG100FTK20012345" '
+    'eventtime=1795292400123456789 tz="+0700" logid="0000000013" type="traffic" subtype="forward" level="notice" '
+    'vd="root" srcip=10.250.65.10 srcport={n} srcintf="port12" srcintfrole="lan" dstip=198.51.100.66 dstport=443 '
+    'dstintf="port11" dstintfrole="wan" srccountry="Reserved" dstcountry="United States" sessionid=10812 proto=6 '
+    'action="close" policyid=1 policytype="policy" poluuid="ec15412c-5742-51e9-8f7f-51043ad3ff10" '
+    'policyname="LAN->WAN" user="an.nv" service="HTTPS" trandisp="snat" transip=203.0.113.2 transport=54190 '
+    'appid=40568 app="HTTPS.BROWSER" appcat="Web.Client" apprisk="medium" duration=5 sentbyte=1850 rcvdbyte=3938 '
+    'sentpkt=14 rcvdpkt=12 mastersrcmac="02:00:00:00:00:11" srcmac="02:00:00:00:00:11"',
+    "PAN-OS, traffic": "<14>Nov 22 03:20:00 pa1 1,2026/11/22 03:20:00,01606001116,TRAFFIC,end,2049,2026/11/22 03:20:00,"
+    "10.250.65.10,198.51.100.46,203.0.113.1,198.51.100.46,rule1,example\\an,,ssl,vsys1,trust,untrust,ethernet1/2,"
+    "ethernet1/1,fwd,2026/11/22 03:20:00,3012,1,{n},443,23456,443,0x200019,tcp,allow,1495,640,855,10,"
+    "2026/11/22 03:19:43,17,any,0,0,0x0,10.0.0.0-10.255.255.255,United States,0,5,5,tcp-fin,0,0,0,0,,pa1,from-policy",
     "nginx, access": f"<182>{HEAD} dc-app1 nginx - - - 10.250.65.10 - - [22/Nov/2026:03:20:00 +0700] "
     '"GET /dich-vu?ma={n} HTTP/2.0" 200 612 "-" "Mozilla/5.0 (X11; Linux x86_64)"',
 }

@@ -33,11 +33,16 @@ def pairs_of_cef(text: str) -> Pairs | None:
 
 def read(line: Line) -> Pairs | None:
     text = line.text
-    if "CEF:" in text:
-        return pairs_of_cef(text)
-    pairs = pairs_of(text, "," if _COMMAS.search(text, 0, 200) else " ")
+    pairs = pairs_of_cef(text) if "CEF:" in text else pairs_of(text, "," if _COMMAS.search(text, 0, 200) else " ")
+    if not pairs:
+        return None
     if "log_id" in pairs:
         pairs.setdefault("logid", pairs["log_id"])
+    kind = pairs.get("type")
+    kind = kind if kind in ("traffic", "event") else "utm"
+    pairs["kind action"] = f"{kind} {pairs.get('action', '')}"
+    if "status" in pairs:
+        pairs["kind status"] = f"{kind} {pairs['status']}"
     return pairs
 
 
