@@ -24,6 +24,8 @@ class Cluster:
         self.settings = settings
         options: dict[str, Any] = {}
         if settings.ca is not None:
+            if not settings.ca.is_file():
+                raise StoreError("the CA file is not there", where=settings.ca, fix="name a PEM file of certificates")
             options["ca_certs"] = str(settings.ca)
         if settings.api_key:
             options["api_key"] = settings.api_key
