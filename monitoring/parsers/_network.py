@@ -20,7 +20,7 @@ _IP = (
 )
 _END = re.compile(  # [interface:]address[/port]
     r"(?<![\w.:-])(?:([A-Za-z][\w.-]{0,47}|[A-Z][A-Za-z]{1,20}\d[\w/.:-]{0,32}?)[:/])?\[?"
-    rf"({_IP})\]?(?:/(\d{{1,5}})\b|:(\d{{1,5}})(?![\d:.])|\((\d{{1,5}})\)|(?:,? port[: =]{{1,2}})(\d{{1,5}}))?(?![\w:])"
+    rf"({_IP})\]?(?:/(\d{{1,5}})\b(?!\.\d)|:(\d{{1,5}})(?![\d:.])|\((\d{{1,5}})\)|(?:,? port[: =]{{1,2}})(\d{{1,5}}))?(?!\w|:\w)"
 )
 _BEFORE_SOURCE = re.compile(
     r"(?:\bfrom|\bby|\bsrc|\bsource|\bclient|\bremote|\bIP|\bip|\bhost|\bpeer|\buser|\bfaddr|\battacker|\bsender|\bon)"
@@ -28,7 +28,7 @@ _BEFORE_SOURCE = re.compile(
     re.IGNORECASE,
 )
 _BEFORE_DESTINATION = re.compile(
-    r"(?:\bto|\bdst|\bdest|\bdestination|\bserver|\bneighbor|\bnbr|\bneighbour|\btarget|\bfor|\btowards|->|=>|\bwith|\band|\bdest|"
+    r"(?:\bto|\bdst|\bdest|\bdestination|\bserver|\bneighbor|\bnbr|\bneighbour|\btarget|\btowards|->|=>|\bwith|\band|\bdest|"
     r"\bladdr|\bpeer)(?: (?:IP|ip|address|addr|host|server|peer|address is))?[\s:=(\[\"'<,]{0,4}\Z",
     re.IGNORECASE,
 )
@@ -108,7 +108,7 @@ _INTERFACE = re.compile(
     r"(?:\b[Ii]nterface|\b[Ii]ntf|\bifName|\b[Pp]ort|\bI/f|\bIF)(?: name)?[ =:]{1,2}(?:to )?[\"'<\[]?"
     r"([A-Za-z][A-Za-z-]{0,24} ?\d[\w/.:-]{0,40}|"
     r"(?!(?:is|was|has|with|to|on|for|in|the|number|index|not|from|of|changed|state|name|and|security|channel|down|up|"
-    r"configuration|type|or|manager|link|status)\b)[A-Za-z][\w./:-]{0,47})"
+    r"configuration|type|or|manager|link|status|failed|does|that|list|card|mode)\b)[A-Za-z][\w./:-]{0,47})"
 )
 _NAMED = re.compile(  # an interface told by its own name
     r"(?<![\w/.-])((?:(?:Ten|Forty|Hundred|TwentyFive|Fifty|FiftyG|TwoHundred|FourHundred)?Gig(?:abit)?E(?:thernet)?|FastEthernet|"

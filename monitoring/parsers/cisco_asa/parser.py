@@ -12,7 +12,7 @@ from monitoring.parsers._network import add_sentence
 _PRODUCT = re.compile(r"%(PIX|FWSM|FTD)-")
 _PRODUCTS = {"PIX": "PIX", "FWSM": "FWSM", "FTD": "FTD"}
 _TEXT = re.compile(r".{0,256}?%(?:ASA|PIX|FWSM|FTD)-{1,2}(?:[A-Za-z]\w{0,31}-){0,2}\d-\d{1,9}:? ?", re.DOTALL)
-_CLOCK = re.compile(r"(?:(\d+)d )?(\d{1,7})h?:?\Z")
+_REFUSED = re.compile(r"(?:Dropp|Den[yi]|Discard|Reject)")
 # What a message without a rule is about, by the longest beginning of its id.
 _KINDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "1": (("host",), ("info",)),
@@ -20,11 +20,13 @@ _KINDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "106": (("network",), ("connection", "denied")),
     "107": (("network",), ("info",)),
     "109": (("authentication",), ("info",)),
+    "108": (("network",), ("info",)),
     "110": (("network",), ("info",)),
     "111": (("configuration",), ("change",)),
     "113": (("authentication",), ("info",)),
     "2": (("host",), ("info",)),
     "20": (("network",), ("connection", "info")),
+    "209": (("network",), ("connection", "denied")),
     "3": (("network",), ("info",)),
     "302": (("network",), ("connection", "info")),
     "303": (("network",), ("connection", "info")),
@@ -42,6 +44,7 @@ _KINDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "430": (("intrusion_detection",), ("info",)),
     "444": (("host",), ("info",)),
     "5": (("host",), ("info",)),
+    "500": (("network",), ("connection", "denied")),
     "502": (("iam",), ("user", "change")),
     "6": (("network",), ("info",)),
     "605": (("authentication",), ("info",)),
@@ -50,13 +53,18 @@ _KINDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "7": (("network",), ("info",)),
     "709": (("host",), ("info",)),
     "711": (("host",), ("info",)),
+    "713": (("network", "session"), ("info",)),
+    "714": (("network", "session"), ("info",)),
     "715": (("network", "session"), ("info",)),
     "716": (("network", "session"), ("info",)),
     "717": (("configuration",), ("info",)),
     "720": (("host",), ("info",)),
     "721": (("host",), ("info",)),
+    "722": (("network", "session"), ("info",)),
     "733": (("intrusion_detection",), ("info",)),
+    "734": (("network", "session"), ("info",)),
     "735": (("host",), ("info",)),
+    "746": (("authentication",), ("info",)),
     "771": (("configuration",), ("change",)),
 }
 _OTHER = (("network",), ("info",))
@@ -90,10 +98,18 @@ def _add_unknown(fields: dict[str, Value], text: str) -> None:
     sentence = text if start is None else text[start.end() :]
     add_sentence(fields, sentence)
     code = str(fields.get("event.code", ""))
-    kind = next((_KINDS[code[:n]] for n in (3, 2, 1) if code[:n] in _KINDS), _OTHER)
-    is_plain = fields["event.category"] in (("host",), ("network",)) and "event.action" not in fields
-    if is_plain or kind[0] not in (fields["event.category"], ("network",)):
-        fields["event.category"], fields["event.type"] = kind
+    category, types = next((_KINDS[code[:n]] for n in (3, 2, 1) if code[:n] in _KINDS), _OTHER)
+    action = fields.get("event.action")
+    if action in ("login", "logout") and category != ("host",):
+        return
+    if category == ("host",) and "source.ip" in fields and "destination.ip" in fields:
+        category, types = _OTHER
+    fields["event.category"], fields["event.type"] = category, types
+    if category == ("network",) and "destination.ip" in fields and _REFUSED.match(sentence):
+        action = fields["event.action"] = "connection-denied"
+        fields["event.outcome"] = "failure"
+    if category == ("network",) and action in ("connection-denied", "connection-allowed"):
+        fields["event.type"] = ("connection", str(action).removeprefix("connection-"))
 
 
 def _add_duration(fields: dict[str, Value]) -> None:
