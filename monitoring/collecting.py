@@ -24,7 +24,7 @@ from monitoring.processes import Part, Worker, forked, keep
 from monitoring.receivers import Ports
 from monitoring.receivers.tcp import MOST_CONNECTIONS, OTHER_FILES
 from monitoring.snmp.accounts import accounts_of
-from monitoring.spool import Spool, locked, write_failure
+from monitoring.spool import Spool, locked, spools, write_failure
 
 PREDECESSORS_END_WITHIN_S = 10.0
 
@@ -51,8 +51,7 @@ def collect(settings: CollectorSettings, province: Province, province_dir: Path,
     _allow_many_connections()
     lock = _only_one(data_dir)
     accounts_of(data_dir)  # a wrong file is told before anything is received
-    for number in range(1, settings.receivers + 1):
-        Spool(data_dir / "spool" / name_of(SPOOL, number)).close()
+    _tidy(data_dir, settings.receivers)
     ports = Ports()
     try:
         _bind_shared(ports, settings)
@@ -72,6 +71,21 @@ def collect(settings: CollectorSettings, province: Province, province_dir: Path,
     finally:
         ports.close()
         os.close(lock)
+
+
+def _tidy(data_dir: Path, receivers: int) -> None:
+    """Open and close each spool of ours, also those of an earlier run with more receivers: what was read goes.
+
+    Raises SpoolError.
+    """
+    wanted = {data_dir / "spool" / name_of(SPOOL, number) for number in range(1, receivers + 1)}
+    earlier = {d for d in spools(data_dir) if d.name.startswith(f"{SPOOL}-")}
+    for directory in sorted(wanted | earlier):
+        spool = Spool(directory)
+        try:
+            spool.remove_consumed()
+        finally:
+            spool.close()
 
 
 def _receiver(made: Collector, worker: Worker) -> Part:

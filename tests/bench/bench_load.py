@@ -182,8 +182,8 @@ class Running:
         """Whether nothing is left to do."""
         raise NotImplementedError
 
-    def cpu_s(self) -> float:
-        return sum(_cpu_s(pid) for pid in _tree(self.process.pid))
+    def spent_s(self) -> float:
+        return sum(cpu_s(pid) for pid in tree(self.process.pid))
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
@@ -260,7 +260,7 @@ EXTRA = os.environ.get("CANH_BENCH_COLLECT", "").split()  # further options of c
 
 def _row(name: str, start: Contestant, kind: str, rate: int, seconds: float, folder: Path) -> None:
     running = start(kind, folder)
-    before = running.cpu_s()
+    before = running.spent_s()
     command = [sys.executable, "-c", SENDER, kind, str(running.port), str(rate), str(seconds)]
     done = subprocess.run(command, input=b"\n".join(LINES), capture_output=True, check=True)
     ended = time.monotonic()
@@ -268,7 +268,7 @@ def _row(name: str, start: Contestant, kind: str, rate: int, seconds: float, fol
     while not running.is_done() and time.monotonic() - ended < BACKLOG_S:
         time.sleep(0.5)
     late = time.monotonic() - ended
-    cpu = running.cpu_s() - before
+    cpu = running.spent_s() - before
     if isinstance(running, Floor):
         running.stop()  # rsyslog holds the last lines in a buffer
     kept = running.kept()
@@ -285,12 +285,12 @@ def _free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def _tree(pid: int) -> list[int]:
+def tree(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(below for child in children for below in _tree(int(child)))]
+    return [pid, *(below for child in children for below in tree(int(child)))]
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from monitoring.spool import SpoolReader, spools
+from tests.bench.bench_load import cpu_s, tree
 
 ROOT = Path(__file__).resolve().parents[2]
 MESSAGES = 200_000
@@ -90,23 +91,13 @@ def _floor(kind: str, folder: Path) -> tuple[int, float, float]:
 def _canh(kind: str, data: Path) -> tuple[int, float, float]:
     off = {"udp": ["--syslog-tcp", "off"], "tcp": ["--syslog-udp", "off"]}[kind]
     port = _free_port(kind)
-    command = [
-        sys.executable,
-        "-m",
-        "canh",
-        "--data",
-        str(data),
-        "collect",
-        "--plain-only",
-        "--no-store",
-        "--poll-period",
-        "0",
-    ]
-    command += [f"--syslog-{kind}", f"127.0.0.1:{port}", "--traps", "off", *off]
+    command = [sys.executable, "-m", "canh", "--data", str(data), "collect", "--plain-only", "--no-store"]
+    command += ["--poll-period", "0", "--receivers", "1", "--traps", "off"]
+    command += [f"--syslog-{kind}", f"127.0.0.1:{port}", *off]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         process.stderr.readline()
-        before, started = _cpu_s(process.pid), time.monotonic()
+        before, started = _cpu_of_tree(process.pid), time.monotonic()
         reader = SpoolReader(spools(data)[0])
         _send(kind, port)
         end = reader.end
@@ -116,7 +107,7 @@ def _canh(kind: str, data: Path) -> tuple[int, float, float]:
                 break
             end = reader.end
         wall = time.monotonic() - started - 0.3
-        cpu = _cpu_s(process.pid) - before
+        cpu = _cpu_of_tree(process.pid) - before
         process.send_signal(signal.SIGTERM)
         process.wait()
     return reader.count(0, reader.end).total, cpu, wall
@@ -143,9 +134,8 @@ def _free_port(kind: str) -> int:
         return int(sock.getsockname()[1])
 
 
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def _cpu_of_tree(pid: int) -> float:
+    return sum(cpu_s(each) for each in tree(pid))
 
 
 if __name__ == "__main__":

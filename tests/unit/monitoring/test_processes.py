@@ -192,6 +192,17 @@ def test_a_second_collector_on_the_same_data_is_refused(start: Callable[..., Col
     assert f"another collector (process {it.process.pid}) writes this spool" in done.stderr
 
 
+def test_fewer_receivers_than_before_leave_no_message_and_no_read_segment(start: Callable[..., Collecting]) -> None:
+    first = start("--receivers", "2")
+    send(first.port, 0, 40)
+    eventually(lambda: len(first.spooled()) == 40)
+    assert first.stop() == 0
+    second = start("--receivers", "1")
+    assert len(second.spooled()) == 40, "what nobody read stays"
+    assert balance_of(second.data).total("received") == 40
+    assert second.stop() == 0
+
+
 def test_sockets_of_one_port_are_bound_once_and_a_foreign_one_is_noticed() -> None:
     ports = Ports()
     anywhere = Listen(address="127.0.0.1", port=0)
