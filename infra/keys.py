@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from infra.errors import LabError
 from infra.layout import Keys
 from infra.names import LabNames, netns_path
+from pki import Authority
 
 PLATFORM_UID = 777  # the user `canh` on the SOC host, which reads secrets.json through its bind mount
 CLIENT_KEY = "id_ed25519"
@@ -68,6 +70,17 @@ def ensure_secrets(data_dir: Path) -> Path:
     if os.geteuid() == 0:
         shutil.chown(file, PLATFORM_UID, PLATFORM_UID)
     return file
+
+
+def ensure_authority(data_dir: Path) -> Path:
+    """The internal CA, which the platform uses and machines trust; made once, the platform's user owns it."""
+    folder = data_dir / "pki"
+    folder.mkdir(exist_ok=True)
+    if os.geteuid() == 0:
+        shutil.chown(folder, PLATFORM_UID, PLATFORM_UID)
+    authority = Authority(folder)
+    authority.ensure(datetime.now(UTC))
+    return authority.certificate
 
 
 def ensure_passphrase(data_dir: Path) -> Path:

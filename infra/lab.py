@@ -128,6 +128,7 @@ def _machines_and_links(folder: LabFolder, province: Province, progress: Progres
     sweep.prepare_host()
     made = keys.ensure_keys(folder.data_dir, province.devices)
     keys.ensure_secrets(folder.data_dir)
+    keys.ensure_authority(folder.data_dir)
     addresses = {device.name: device.management_address for device in province.devices.values()}
     keys.write_ssh_files(folder.data_dir, folder.lab, addresses, made)
     folder.stack(progress).up(progress, descriptor)

@@ -52,6 +52,7 @@ def replace(path: Path, content: bytes, mode: int) -> None:
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(file.fileno(), mode)  # whatever the umask: what is public has to be read
         file.write(content)
         _give_to_owner(file.fileno(), path.parent)
         file.flush()

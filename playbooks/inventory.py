@@ -37,6 +37,7 @@ KIND = {
     Role.WORKSTATION: "workstation",
 }
 # Both directions of a flow pass a site's edge, so it can keep state; two core routers may share them.
+SYSLOG_TLS = 6514  # RFC 5425
 EDGE = frozenset({Role.CE, Role.FIREWALL})
 
 
@@ -95,7 +96,10 @@ def host_variables(province: Province, device: Device) -> Iterator[tuple[str, An
     yield "canh_ospf_interfaces", [i.name for i in device.interfaces if i.link and not i.segment]
     yield "canh_lans", _lans(province, device)
     yield "canh_syslog_server", soc
-    yield "canh_syslog_port", _port(province, "tcp", 514)
+    encrypted = any((s.protocol, s.port) == ("tcp", SYSLOG_TLS) for s in province.services_of(province.soc.name))
+    yield "canh_syslog_tls", encrypted
+    yield "canh_syslog_port", SYSLOG_TLS if encrypted else _port(province, "tcp", 514)
+    yield "canh_soc_name", province.soc.name
     yield "canh_snmp_manager", soc
     yield "canh_trap_port", _port(province, "udp", 162)
     yield "canh_ntp_server", soc

@@ -11,7 +11,7 @@ from inventory.model import Device
 if TYPE_CHECKING:
     from compliance.gather import Scene
 
-PROBED_PORTS = (22, 23, 80, 443, 514, 8443)
+PROBED_PORTS = (22, 23, 80, 443, 514, 6514, 8443)
 
 _SCRIPT = r"""
 import json, select, socket, sys, time

@@ -73,6 +73,8 @@ def bulk_connection(tokens: Tokens) -> Callable[[StreamReceiver], StreamConnecti
 class HttpConnection(StreamConnection):
     """One agent; one request after the other."""
 
+    answers = True
+
     def __init__(self, server: StreamReceiver, service: BulkService) -> None:
         super().__init__(server)
         self._service = service

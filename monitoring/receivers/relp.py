@@ -87,6 +87,8 @@ class Frames:
 class RelpConnection(StreamConnection):
     """One sender. Its frames are answered in their order: the spool keeps it."""
 
+    answers = True
+
     def __init__(self, server: StreamReceiver) -> None:
         super().__init__(server)
         self._frames = Frames(server.limit)

@@ -140,6 +140,7 @@ class StreamConnection(_Connection):
     """One sender; lines or counted frames of syslog unless a class below says otherwise."""
 
     serial: int | None = None  # of the certificate it showed
+    answers = False  # whether its sender reads
 
     def __init__(self, server: StreamReceiver) -> None:
         super().__init__(server)
@@ -171,6 +172,13 @@ class StreamConnection(_Connection):
         """Over TLS nothing can be said without closing: what is under way is still read until then."""
         if self._transport.can_write_eof():
             super().say_goodbye()
+
+    def close(self) -> None:
+        """Without a farewell of TLS to senders that never read: it hid from rsyslog that we went, and its next
+        message was lost."""
+        if not self.answers and self._transport.get_extra_info("ssl_object") is not None:
+            self.abort()
+        super().close()
 
     def abort(self) -> None:
         self._transport.abort()

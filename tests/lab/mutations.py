@@ -29,7 +29,6 @@ class Mutation:
 
 
 _RSYSLOG = "/etc/rsyslog.d/50-canh.conf"
-_TLS = 's/TCP_Framing=/StreamDriver="gtls" StreamDriverMode="1" TCP_Framing=/'
 _DATA = "/var/lib/canh"
 _NEWEST_BACKUP = f"f=$(ls {_DATA}/backups/hh-ce1/*.conf | tail -n 1)"
 _STATIC_ROUTE = "ip route 192.0.2.0/24 blackhole"
@@ -93,10 +92,8 @@ AT_ONCE = (
         control="log-transport-encrypted",
         device="dc-r2",
         says="in clear text",
-        prepare=f"sed -i.before '{_TLS}' {_RSYSLOG}",
-        do=f"cp {_RSYSLOG}.before {_RSYSLOG}",
-        undo=f"sed -i '{_TLS}' {_RSYSLOG}",
-        tidy=f"mv {_RSYSLOG}.before {_RSYSLOG}",
+        do=f"""sed -i 's/StreamDriverMode="1"/StreamDriverMode="0"/' {_RSYSLOG}""",
+        undo=f"""sed -i 's/StreamDriverMode="0"/StreamDriverMode="1"/' {_RSYSLOG}""",
     ),
     Mutation(
         control="logs-arrive",

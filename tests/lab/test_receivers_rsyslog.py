@@ -58,7 +58,8 @@ class Streaming(Collecting):
 
     def numbers(self) -> Counter[int]:
         """How often each of the messages came."""
-        return Counter(int(raw.rpartition(b"number:")[2].split(b'"')[0]) for _, raw in self.spooled())
+        said = (raw.rpartition(b"number:")[2] for _, raw in self.spooled() if b"number:" in raw)
+        return Counter(int(number.split(b'"')[0]) for number in said)
 
 
 @contextmanager
@@ -154,7 +155,7 @@ def test_bulk_loses_nothing_when_the_collector_is_killed(tmp_path: Path) -> None
     finally:
         assert collecting.stop() == 0
     assert not (tmp_path / "refused").exists(), "rsyslog gave up on a document"
-    _, raw = collecting.spooled()[0]
+    raw = next(raw for _, raw in collecting.spooled() if b"number:" in raw)
     document = json.loads(raw)
     assert document["_index"] == "logs" and document["host"] == "host"
 
@@ -187,6 +188,31 @@ def test_syslog_over_tls_comes_from_a_sender_with_a_certificate_only(tmp_path: P
     finally:
         assert collecting.stop() == 0
     assert collecting.numbers() == Counter(range(5000))
+
+
+def test_a_sender_over_tls_that_was_quiet_loses_nothing_when_the_collector_went(tmp_path: Path) -> None:
+    """rsyslog notices before it sends only if nothing of TLS lies unread before the end of the connection."""
+    needs("openssl")
+    collecting = Streaming(tmp_path / "data", "syslog-tls")
+    collecting.start()
+    settings = (
+        f'global(DefaultNetstreamDriverCAFile="{collecting.data}/pki/ca.crt")\n'
+        f'action(type="omfwd" target="localhost" port="{collecting.port}" protocol="tcp" StreamDriver="ossl"'
+        ' StreamDriverMode="1" StreamDriverAuthMode="x509/name" StreamDriverPermittedPeers="localhost"'
+        f' TCP_Framing="octet-counted" {RFC5424} {PATIENT})'
+    )
+    try:
+        with rsyslogd(tmp_path / "rsyslog", settings) as port:
+            send(port, 0, 1)
+            for n, end in enumerate((collecting.stop, collecting.kill, collecting.stop, collecting.kill), 1):
+                eventually(lambda n=n: set(collecting.numbers()) == set(range(n)))  # type: ignore[misc]
+                time.sleep(0.5)
+                end()
+                collecting.start()
+                send(port, n, 1)
+            eventually(lambda: set(collecting.numbers()) == set(range(5)))
+    finally:
+        assert collecting.stop() == 0
 
 
 def test_clients_that_say_nothing_keep_nobody_out(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.lab.role_hosts import ROUTER_ROLES, eventually, lines, machine, names
 EVERYONE = pytest.mark.parametrize("name", names())
 ROUTERS = pytest.mark.parametrize("name", names(*ROUTER_ROLES))
 LISTENING = {  # what may listen on an address others reach, by role; the loopback is nobody else's
-    Role.SOC: {"tcp/22", "tcp/514", "tcp/8443", "udp/514", "udp/162", "udp/123", "udp/161"},
+    Role.SOC: {"tcp/22", "tcp/514", "tcp/6514", "tcp/8443", "udp/514", "udp/162", "udp/123", "udp/161"},
     Role.APPLICATION: {"tcp/22", "tcp/443", "udp/161"},
 }
 ELSEWHERE = {"tcp/22", "udp/161"}

@@ -110,7 +110,7 @@ def test_a_line_logged_here_is_at_the_soc_within_seconds(name: str) -> None:
 def test_what_is_logged_while_the_soc_is_away_arrives_afterwards() -> None:
     """The queue outlives the collector and a restart of rsyslog itself."""
     since, token = spool_end(), uuid.uuid4().hex
-    lines("hh-pc1", "nft insert rule inet canh input tcp sport 514 drop")
+    lines("hh-pc1", "nft insert rule inet canh input tcp sport 6514 drop")
     try:
         lines("hh-pc1", "logger -t canh-test before-%s", token)
         lines("hh-pc1", "systemctl restart rsyslog")

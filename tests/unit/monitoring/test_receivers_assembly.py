@@ -60,7 +60,9 @@ def test_each_way_in_leads_to_the_spool(tmp_path: Path) -> None:
     async def work(made: Collector) -> None:
         trusted = ssl.create_default_context(cafile=str(tmp_path / "pki" / "ca.crt"))
         for name, said in {**SAID, "bulk": head % (token.encode(), len(body)) + body}.items():
-            secure: dict[str, Any] = {} if name in WITHOUT_TLS else {"ssl": trusted, "server_hostname": province().soc.name}
+            secure: dict[str, Any] = (
+                {} if name in WITHOUT_TLS else {"ssl": trusted, "server_hostname": province().soc.name}
+            )
             _, writer = await asyncio.open_connection("127.0.0.1", made.ports[name][0], **secure)
             writer.write(said)
             await writer.drain()
@@ -69,6 +71,7 @@ def test_each_way_in_leads_to_the_spool(tmp_path: Path) -> None:
 
     collecting(tmp_path, StreamSettings(listen=dict.fromkeys(NAMES, LOCAL)), work)
     records, _ = SpoolReader(spools(tmp_path)[0]).read(0)
+    records = [r for r in records if r.receiver != "canh"]  # what the platform says of itself
     assert {r.receiver for r in records} == set(NAMES)
     assert all(r.receiver.encode() in r.raw for r in records) and len(records) == len(NAMES)
 

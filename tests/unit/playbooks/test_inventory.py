@@ -128,7 +128,7 @@ def test_every_device_lets_management_in_and_the_soc_poll_it(province: Province)
 def test_collectors_are_open_on_the_soc_host_alone(province: Province) -> None:
     for device in province.devices.values():
         ports = {rule.port for rule in derived.input_rules(province, device)}
-        assert ({514, 162, 123, 8443} <= ports) == (device.role is Role.SOC), device.name
+        assert ({514, 6514, 162, 123, 8443} <= ports) == (device.role is Role.SOC), device.name
 
 
 def test_people_s_connections_are_told_and_the_machines_own_are_not(province: Province) -> None:
