@@ -14,7 +14,7 @@ from monitoring.query import parse
 from tests.unit.monitoring.lab import RECEIVED, ROOT
 
 GUIDE = (ROOT / "docs/guides/find-events.md").read_text("utf-8")
-COMMANDS = re.findall(r"^canh search (.*)$", GUIDE, re.MULTILINE)
+COMMANDS = re.findall(r"^canh ((?:search|hunt) .*?)(?: +# .*)?$", GUIDE, re.MULTILINE)
 ROWS = [cell for row in re.findall(r"^\| (`.*?`) \|", GUIDE, re.MULTILINE) for cell in re.findall(r"`([^`]+)`", row)]
 
 
@@ -24,10 +24,16 @@ def test_the_guides_queries_are_queries(query: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_guides_commands_run(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_guides_commands_run(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     words = [a or b for a, b in re.findall(r"'([^']*)'|(\S+)", command)]
-    assert main(["--data", str(tmp_path), "search", *words]) == 0
-    assert capsys.readouterr().out == ""
+    assert main(["--data", str(tmp_path / "data"), *words]) == 0
+    header = (
+        "\ufeff@timestamp,host.name,source.ip,message\r\n" if "--fields @timestamp,host.name,source" in command else ""
+    )
+    assert capsys.readouterr().out == header
 
 
 def test_the_guides_parser_is_one(tmp_path: Path) -> None:
