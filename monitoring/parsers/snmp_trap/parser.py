@@ -77,7 +77,10 @@ def _rejected(trap: dict[str, Any]) -> dict[str, Value]:
 
 def _said(message: str, line: Line) -> dict[str, Value]:
     """What a syslog message inside a notification says, by its content."""
-    found = load().parse(Line(message, "", line.received, line.platform)) if message else None
+    try:
+        found = load().parse(Line(message, "", line.received, line.platform)) if message else None
+    except Exception as fault:  # a defect of that parser must not cost what the notification itself says
+        return {"message": message, "error.message": f"parser failed: {type(fault).__name__}: {fault}"}
     if found is None or found[0].last:
         return {"message": message}
     parser, parsed = found

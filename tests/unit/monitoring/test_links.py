@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canh.cli import main
+from canh.verbs.links import _show
 from monitoring.capacity import (
     LEAST_SAMPLES,
     SLOT_S,
@@ -213,28 +214,34 @@ def _event(number: int, device: str, found: OctetReading) -> Event:
     )
 
 
-@pytest.mark.parametrize(("device", "busy_side"), [(NEAR, "in"), (FAR, "out")])
-def test_a_link_is_judged_from_stored_events_at_either_end(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], device: str, busy_side: str
-) -> None:
-    """The busy direction of the near end's input is the far end's output."""
+def busy(folder: Path, device: str) -> int:
+    """A week at 95 % of the contract into the device; returns the contract."""
     capacity = province().links[LINK].bandwidth_bps
     start, end = window(END + timedelta(minutes=2))
     assert (start, end) == (END - timedelta(days=7), END)
-    stored(tmp_path, device, readings([0.95 * capacity] * SLOTS, start=start.timestamp()))
-    use = next(link_uses(province(), Store(tmp_path), END, [LINK]))
-    assert use.measured_at == device
-    assert {"in": use.into_site, "out": use.out_of_site}[busy_side].judgement is Judgement.OVER
+    stored(folder, device, readings([0.95 * capacity] * SLOTS, start=start.timestamp()))
+    return capacity
+
+
+def test_a_link_is_judged_from_stored_events(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capacity = busy(tmp_path, NEAR)
     command = ["--province", str(ROOT / "inventory/provinces/lab"), "--data", str(tmp_path)]
     assert main([*command, "--json", "links", LINK, "--to", END.isoformat()]) == 1
-    document = json.loads(capsys.readouterr().out)
-    assert document["links"][0][busy_side] == {
+    link = json.loads(capsys.readouterr().out)["links"][0]
+    assert (link["measured_at"], link["out"]["judgement"]) == (NEAR, "within")
+    assert link["in"] == {
         "samples": 2016, "p95_bps": round(0.95 * capacity), "p95_pct": 95.0, "judgement": "over"
     }  # fmt: skip
-    assert main([*command, "links", LINK, "--to", END.isoformat()]) == 1
-    assert "OVER" in capsys.readouterr().out
     assert main([*command, "links", LINK, "--to", (END + timedelta(days=3)).isoformat()]) == 1
     assert "no verdict: fewer than 1916 samples" in capsys.readouterr().out
+
+
+def test_the_far_end_tells_the_same_the_other_way_round(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    busy(tmp_path, FAR)
+    use = next(link_uses(province(), Store(tmp_path), END, [LINK]))
+    assert (use.measured_at, use.out_of_site.judgement, use.into_site.judgement) == (FAR, "over", "within")
+    _show([use], END, END)
+    assert "OVER" in capsys.readouterr().out
 
 
 def test_only_links_of_the_inventory_are_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
