@@ -28,6 +28,7 @@ STARTED = time.monotonic()
 
 def _table() -> dict[str, bytes]:
     """A router with four interfaces, one processor, two neighbours."""
+
     def text(value: str) -> bytes:
         return ber.tlv(ber.OCTETS, value.encode())
 
