@@ -6,11 +6,14 @@ import re
 
 from monitoring.event import Value
 from monitoring.parsers import Line, Pairs, Parsed, cef_of, ip_text, pairs_of, put
+from monitoring.parsers._network import add_sentence
 
 NANOSECONDS = 1_000_000_000
 _INTERFACE_OF_USER = re.compile(r"([\w-]{1,32})\(([0-9A-Fa-f:.]{2,45})\)")  # ui="https(10.0.0.1)"
 _COMMAS = re.compile(r"date=[\d-]{8,10},")  # the mode that is called CSV
 _PREFIX = "FTNTFGT"
+_NEIGHBOUR = re.compile(r"(?i)\bneighbou?r\b.{0,96}\b(down|up|full|established|init|deleted|closed|idle)\b")
+_INTERFACE = re.compile(r"(?i)\binterface ([\w./-]{1,48}) .{0,32}\b(up|down)\b")
 _TUNNELS = {"tunnel-up": "vpn-tunnel-up", "tunnel-down": "vpn-tunnel-down"}
 
 
@@ -54,10 +57,12 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
     duration = pairs.get("duration")
     if duration is not None and str(duration).isdecimal():
         fields["event.duration"] = int(duration) * NANOSECONDS
-    if "url" in pairs:
-        _add_url(fields, str(pairs["url"]))
     if pairs["type"] == "event":
         _refine_event(fields, pairs)
+    elif "hostname" in pairs:
+        put(fields, "url.domain", pairs["hostname"])
+    if "url" in pairs:
+        _add_url(fields, str(pairs["url"]))
     return fields
 
 
@@ -94,5 +99,31 @@ def _refine_event(fields: dict[str, Value], pairs: Pairs) -> None:
     action = str(pairs.get("action", ""))
     if action in _TUNNELS:
         fields["event.action"] = _TUNNELS[action]
-    elif "event.action" not in fields and action:
+    elif "event.action" not in fields and action not in ("", "none"):
         fields["event.action"] = action.lower().replace(" ", "-")
+    for key, name in (
+        ("ip", "source.ip"),
+        ("addr", "source.ip"),
+        ("hostname", "source.domain"),
+        ("name", "source.domain"),
+    ):
+        if key in pairs and name not in fields:
+            put(fields, name, pairs[key])
+    _refine_message(fields, pairs)
+
+
+def _refine_message(fields: dict[str, Value], pairs: Pairs) -> None:
+    """Neighbours and interfaces are named in the sentence only."""
+    text = str(pairs.get("msg", ""))
+    if pairs.get("subtype") == "router":
+        state = _NEIGHBOUR.search(text)
+        if state is not None:
+            is_down = state[1].lower() in ("down", "init", "deleted", "closed", "idle")
+            fields["event.action"] = "routing-neighbor-down" if is_down else "routing-neighbor-up"
+    elif "interface" in text.lower():
+        state = _INTERFACE.search(text)
+        if state is not None:
+            fields["observer.ingress.interface.name"] = state[1]
+            fields["event.action"] = f"interface-{state[2].lower()}"
+    if "source.ip" not in fields and text:
+        add_sentence(fields, text)
