@@ -14,6 +14,7 @@ from monitoring.event import Value
 from monitoring.parsers._values import ip_text, mac_text
 
 Fields = MutableMapping[str, Value]
+Put = Callable[[Fields, str, str], None]
 NOTHING = frozenset(
     [
         "",
@@ -240,7 +241,6 @@ def _many(fields: Fields, name: str, value: str) -> None:
     fields[name] = (value,)
 
 
-Put = Callable[[Fields, str, str], None]
 _BY_NAME: dict[str, Put] = {
     "network.transport": _transport,
     "network.protocol": _lower,

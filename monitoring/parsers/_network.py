@@ -20,7 +20,8 @@ _IP = (
 )
 _END = re.compile(  # [interface:]address[/port]
     r"(?<![\w.:-])(?:([A-Za-z][\w.-]{0,47}|[A-Z][A-Za-z]{1,20}\d[\w/.:-]{0,32}?)[:/])?\[?"
-    rf"({_IP})\]?(?:/(\d{{1,5}})\b(?!\.\d)|:(\d{{1,5}})(?![\d:.])|\((\d{{1,5}})\)|(?:,? port[: =]{{1,2}})(\d{{1,5}}))?(?!\w|:\w)"
+    rf"({_IP})\]?(?:/(\d{{1,5}})\b(?!\.\d)|"
+    rf":(\d{{1,5}})(?![\d:.])|\((\d{{1,5}})\)|(?:,? port[: =]{{1,2}})(\d{{1,5}}))?(?!\w|:\w)"
 )
 _BEFORE_SOURCE = re.compile(
     r"(?:\bfrom|\bby|\bsrc|\bsource|\bclient|\bremote|\bIP|\bip|\bhost|\bpeer|\buser|\bfaddr|\battacker|\bsender|\bon)"

@@ -24,7 +24,7 @@ from importlib import import_module
 from typing import Any
 
 from monitoring.event import Value
-from monitoring.parsers._fields import put
+from monitoring.parsers._fields import NOTHING, Fields, Put, setter_of
 from monitoring.parsers._line import Line, Parsed
 
 KINDS = {
@@ -55,11 +55,26 @@ _PREFIX = 8  # characters compared before a pattern is tried
 LONGEST_SENTENCE = 2048
 
 
+def _milliseconds(fields: Fields, name: str, written: str) -> None:
+    fields[name] = round(float(written) * 1000, 3)
+
+
+def _integer(fields: Fields, name: str, written: str) -> None:
+    fields[name] = int(written)
+
+
+def _keep(fields: Fields, name: str, written: str) -> None:
+    fields[name] = written
+
+
+_SETTERS: Mapping[str, Put] = {"seconds": _milliseconds, "int": _integer}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     pattern: re.Pattern[str]
     prefix: str  # literal beginning, "" when the pattern begins with something variable
-    groups: tuple[tuple[int, str, str], ...]  # (number of the group, field, kind)
+    groups: tuple[tuple[int, str, Put], ...]  # (number of the group, field, what sets it)
     fields: Mapping[str, Value]
     app_names: frozenset[str]  # only for these programs; empty: any
     codes: frozenset[str]  # only for messages of these codes; empty: any
@@ -71,15 +86,12 @@ class Rule:
         if match is None:
             return None
         parsed = dict(self.fields)
-        for group, name, kind in self.groups:
+        for group, name, setter in self.groups:
             written = match[group]
-            if written and written != "-":
-                if kind == "seconds":
-                    parsed[name] = round(float(written) * 1000, 3)
-                elif kind == "int":
-                    parsed[name] = int(written)
-                else:
-                    put(parsed, name, written)
+            if written:
+                written = written.strip()
+                if written not in NOTHING:
+                    setter(parsed, name, written)
         return parsed, match.end()
 
 
@@ -188,7 +200,9 @@ def _rule(document: Mapping[str, Any]) -> Rule:
     return Rule(
         pattern=pattern,
         prefix=_prefix(written),
-        groups=tuple((pattern.groupindex[g], name, kind) for g, name, kind in groups),
+        groups=tuple(
+            (pattern.groupindex[g], name, _SETTERS.get(kind) or setter_of(name) or _keep) for g, name, kind in groups
+        ),
         fields={k: tuple(v) if isinstance(v, list) else v for k, v in document.get("set", {}).items()},
         app_names=frozenset(document.get("app_name", ())),
         codes=frozenset(str(code) for code in document.get("code", ())),
