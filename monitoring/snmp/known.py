@@ -45,6 +45,11 @@ def load(path: Path) -> dict[str, Memory]:
     return found
 
 
+def is_news(before: Memory, now: Memory) -> bool:
+    """Whether what is kept of a device is another than before."""
+    return (before.identity, before.bad, before.neighbours) != (now.identity, now.bad, now.neighbours)
+
+
 def save(path: Path, devices: Mapping[str, Memory]) -> None:
     """Replaces the file. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)

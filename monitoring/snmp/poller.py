@@ -101,7 +101,7 @@ class Poller:
         self.period_s = period_s
         self._intake = intake
         self._remember = remember
-        self._is_stopping = False
+        self._is_stopping = self._has_news = False
         self._lively, self._doubtful = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(DOUBTFUL_AT_ONCE)
         before = known.load(remember) if remember is not None else {}
         self._polled = [
@@ -121,6 +121,7 @@ class Poller:
                 await asyncio.Event().wait()
             finally:  # before Python 3.12 `wait_for`, which the library uses, may swallow that a task is cancelled
                 self._is_stopping = True
+                self.save()
 
     async def _poll_for_ever(self, polled: _Polled, first_s: float) -> None:
         loop = asyncio.get_running_loop()
@@ -143,7 +144,9 @@ class Poller:
             self._put(target, [failure_record(target.device, silence.reason, silence.detail, polled.failures)])
             return
         assert polled.profile is not None
-        documents, polled.memory = documents_of(target.device, target.uplinks, polled.profile, polled.memory, reading)
+        before = polled.memory
+        documents, polled.memory = documents_of(target.device, target.uplinks, polled.profile, before, reading)
+        self._has_news = self._has_news or known.is_news(before, polled.memory)
         polled.failures = 0
         self._intake.counters.polls["up"] += 1
         self._put(target, documents)
@@ -218,10 +221,11 @@ class Poller:
 
     def save(self) -> None:
         """Keep who the devices are; when that fails the next restart of ours compares with an older moment."""
-        if self._remember is None:
+        if self._remember is None or not self._has_news:
             return
         try:
-            known.save(self._remember, {p.target.device: p.memory for p in self._polled if p.memory.is_known})
+            known.save(self._remember, {p.target.device: p.memory for p in self._polled})
+            self._has_news = False
         except OSError as error:
             log.error("cannot keep what is known of the devices: %s", error)
 
