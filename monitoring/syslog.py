@@ -85,6 +85,7 @@ _NO_HOSTS = frozenset(  # words that follow a time and are no name
         "Severity",
     )
 )
+_SEVERITY = re.compile(r"(?:Em|Al|Cr|Er|Wa|No|In|Db)\(\d{0,3}\)\+? ")
 _SOLARIS = re.compile(r"\[ID (\d{1,9}) [a-z0-9]{1,16}\.[a-z]{1,16}\] ")
 _NO_PRIORITY: dict[str, Value] = {}
 
@@ -151,12 +152,13 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
         when, zone_from, rest = _second_time(fields, when, zone_from, rest, received, zone)
     is_syslog = priority is not None or when is not None
     if when is not None:
+        rest = _without_severity(rest)
         host, after = _host(rest)
         if host == "Message" and after.startswith("forwarded from "):  # AIX's syslogd names the first sender so
             host, _, after = after[15:].partition(": ")
         if host and (priority is not None or _is_host_credible(text, after)):
             fields["log.syslog.hostname"] = host
-            rest = without_words(after)
+            rest = _without_severity(without_words(after))
             when, zone_from, rest = _second_time(fields, when, zone_from, rest, received, zone)
     tag = _TAG.match(rest) if is_syslog else None
     if tag is None or tag[1] in _NO_HOSTS:
@@ -173,6 +175,11 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
             fields["log.syslog.msgid"] = solaris[1]
             message = message[solaris.end() :]
     return Header(fields, when, zone_from, message, app, True)
+
+
+def _without_severity(text: str) -> str:
+    """ESXi 8 writes `In(14) ` before the program."""
+    return text[text.index(" ") + 1 :] if text[2:3] == "(" and _SEVERITY.match(text) else text
 
 
 def _add_procid(fields: dict[str, Value], procid: str) -> None:

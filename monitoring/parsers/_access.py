@@ -21,7 +21,7 @@ ACCESS = re.compile(
     re.DOTALL,
 )
 _REQUEST = re.compile(r"([A-Za-z_-]{1,32}) (\S.*?)(?: (?:HTTP|RTSP|SIP)/?([\d.]{1,8})?)?\Z", re.DOTALL)
-_INGRESS = re.compile(r" \d+ [\d.]+ \[([^\]]*)\] \[[^\]]*\] (\S+?)(?:, \S+)* ")
+_INGRESS = re.compile(r" \d+ [\d.]+ \[([^\]]*)\] (?:\[[^\]]*\] )?(\S+?)(?:, \S+)* ")
 _MORE = re.compile(_QUOTED)
 _ADDRESSES = re.compile(r"[0-9A-Fa-f:., ]{7,512}\Z")
 
@@ -89,6 +89,11 @@ def add_request(fields: Fields, request: str | None) -> None:
 
 def _add_client(fields: Fields, before: str) -> None:
     words = before.replace(",", " ").replace('"', " ").split()
+    if "[" in before:  # ingress-nginx before 0.30: `address - [forwarded for] - user`
+        real = [word.strip("[]") for word in words if word[0] == "[" or word[-1] == "]"]
+        words = [word for word in words if word.strip("[]") not in real or ip_text(word) is not None]
+        words = words[:1] + words[2:] if len(words) > 3 and words[1:3] == ["-", "-"] else words
+        put(fields, "network.forwarded_ip", real[0] if real else "")
     if (len(words) > 2 and words[-2] in ("-", "user-identifier")) or len(words) >= 3:
         addresses, user = _user_of(words)
         put(fields, "user.name", user)

@@ -14,13 +14,18 @@ _ERROR = re.compile(
     r"(?:\[pid (?P<pid>\d{1,10})(?::tid (?P<tid>\d{1,20}))?\] )?(?P<rest>.*)",
     re.DOTALL,
 )
-_CLIENT = re.compile(r"\[(?:client|remote) ([0-9A-Fa-f.:%\w]{2,64}?)(?::(\d{1,5}))?\] ")
+_CLIENT = re.compile(
+    r"\[(?:client|remote) (?:\[([0-9A-Fa-f:.%]{2,64})\]:(\d{1,5})|([0-9A-Fa-f.:%\w-]{2,255}?)(?::(\d{1,5}))?)\] "
+)
 _CODE = re.compile(r"(?:\(\w{1,12}\)[^:]{1,200}: )?(AH\d{5})(?:: )?")
 _MODSECURITY = re.compile(r'\[(id|msg|severity|uri|unique_id|hostname|client) "?([^"\]]*)"?\]')
 _REFERER = re.compile(r", referer: (\S{1,2048})\Z")
 _PATH = re.compile(r"(?:: |: `|'|\bscript |not exist: )(/[^\s,']{1,1024})")
 _TRAEFIK = re.compile(r' \d+ "[^"]*" "[^"]*" \d+ms\Z')
-_USER = re.compile(r"\buser (\S{1,128}?):? (?:not found|in realm|: authentication failure|authentication failure)")
+_USER = re.compile(
+    r"\buser [`']?([^\s'`:]{1,128})'?:?(?= (?:not found|in realm|password mismatch|authentication failure|"
+    r"authorization failure|to access))"
+)
 
 
 def parse(line: Line) -> dict[str, Value] | None:
@@ -50,8 +55,11 @@ def _error(match: re.Match[str]) -> dict[str, Value]:
     put(fields, "process.thread.id", match["tid"])
     client = _CLIENT.search(rest[:256])
     if client is not None:
-        put(fields, "source.ip", client[1])
-        put(fields, "source.port", client[2])
+        address, port = client[1] or client[3], client[2] or client[4]
+        if match["pid"] is None and port and ":" in address:  # before 2.4 there was no port: it is the address's end
+            address, port = f"{address}:{port}", None
+        put(fields, "source.ip", address)
+        put(fields, "source.port", port)
         rest = rest[: client.start()] + rest[client.end() :]
     code = _CODE.match(rest)
     if code is not None:

@@ -10,17 +10,29 @@ from monitoring.parsers.generic_text.parser import add_words
 
 _HEAD = re.compile(
     r"(?:\[(?P<when>\d{4}-\d\d-\d\d [\d:.]{8,12}|[A-Z][a-z]{2} {1,2}\d{1,2} [\d:]{8})\] )?"
-    r"(?:(?P<level>NOTICE|WARNING|ERROR|SECURITY|VERBOSE|DEBUG|DTMF)\[(?P<pid>\d{1,10})\]"
-    r"(?:\[(?P<call>C-\w{1,16})\])?: )?"
-    r"(?:(?P<file>[\w.-]{1,64}\.c)(?::\d{1,6})?(?::? in |:? )?(?P<function>[a-z_]{2,64})?: )?(?P<text>.*)",
+    r"(?:(?P<level>NOTICE|WARNING|ERROR|SECURITY|VERBOSE|DEBUG|DTMF) ?\[(?P<pid>\d{1,10})\]"
+    r"(?:\[(?P<call>C-\w{1,16})\])?:? )?"
+    r"(?:(?P<file>[\w./-]{1,64}\.c)(?::\d{1,6})?(?::? in |:? )?(?P<function>[a-z_]{2,64})?: )?(?P<text>.*)",
     re.DOTALL,
 )
 _PAIR = re.compile(r"(\w{1,32})=\"([^\"]{0,512})\"")
 _END = re.compile(r"IPV[46]/(\w{2,8})/([0-9A-Fa-f.:]{2,45})/(\d{1,5})")
 _REGISTRATION = re.compile(
-    r"(?:Request '(\w{1,16})' from|Registration from) '?\"?([^\"'<>]{0,128})\"? ?<?(?:sips?:"
+    r"(?:Request (?:'(\w{1,16})' )?from|Registration from) '?\"?([^\"'<>]{0,128})\"? ?<?(?:sips?:"
     r"([^@>']{0,128})@)?[^']{0,255}' failed for "
     r"'([0-9A-Fa-f.:]{2,45}?)(?::(\d{1,5}))?' (?:\(callid: [^)]{0,255}\) )?- (.{1,128})"
+)
+_REFUSED = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"Call from '(?P<user>[^']{0,128})' \((?P<ip>[0-9A-Fa-f.:]{2,45}?):(?P<port>\d{1,5})\) to extension '"
+        r"(?P<called>[^']{0,128})' rejected",
+        r"(?:Host )?(?P<ip>[0-9A-Fa-f.:]{7,45}) (?:failed (?:MD5 )?"
+        r"(?:to authenticate|authentication)|tried to authenticate).{0,32}? '(?P<user>[^']{0,128})'",
+        r"No registration for peer '(?P<user>[^']{0,128})' \(from (?P<ip>[0-9A-Fa-f.:]{2,45})\)",
+        r"(?:hacking attempt detected '|Rejecting unknown SIP connection from |Friendly Scanner from )"
+        r"(?P<ip>[0-9A-Fa-f.:]{2,45})",
+    )
 )
 _GOOD = frozenset(("SuccessfulAuth", "ChallengeSent"))
 _LOGIN: dict[str, Value] = {"event.action": "login", "event.category": ("authentication",), "event.type": ("start",)}
@@ -44,7 +56,7 @@ def parse(line: Line) -> dict[str, Value] | None:
     registration = _REGISTRATION.search(text)
     if registration is not None:
         method, name, user, address, port, reason = registration.groups()
-        put(fields, "user.name", user or name)
+        put(fields, "user.name", (user or name).removeprefix("sip:").partition("@")[0])
         put(fields, "source.ip", address)
         put(fields, "source.port", port)
         fields |= _LOGIN | {
@@ -55,7 +67,13 @@ def parse(line: Line) -> dict[str, Value] | None:
             "canh.sip.status": 404 if "No matching" in reason else 403,
         }
         return fields
-    add_words(fields, text)
+    refused = next((found for pattern in _REFUSED if (found := pattern.search(text)) is not None), None)
+    if refused is None:
+        add_words(fields, text)
+        return fields
+    for name, value in refused.groupdict().items():
+        put(fields, {"ip": "source.ip", "port": "source.port", "user": "user.name"}.get(name, "canh.sip.called"), value)
+    fields |= _LOGIN | {"event.outcome": "failure", "event.reason": text.partition(" (")[0]}
     return fields
 
 

@@ -31,7 +31,8 @@ def parse(line: Line) -> dict[str, Value] | None:
 
 
 def _access(words: list[str]) -> dict[str, Value] | None:
-    at = next((n for n in range(1, min(4, len(words))) if _METHOD.match(words[n]) and ip_text(words[n - 1])), None)
+    at = next((n for n in range(1, min(4, len(words))) if _METHOD.match(words[n]) and words[n + 1 : n + 2] != []
+               and (ip_text(words[n - 1]) or words[n + 1][:1] == "/")), None)  # fmt: skip
     if at is None or len(words) < at + 7:
         return None
     status = next((n for n in range(at + 6, len(words)) if _is_status(words, n)), None)
@@ -44,7 +45,8 @@ def _access(words: list[str]) -> dict[str, Value] | None:
         "event.type": ("access",),
     }
     names = ("http.request.method", "url.original", "url.query", "destination.port", "user.name", "source.ip")
-    put(fields, "destination.ip", words[at - 1])
+    if ip_text(words[at - 1]) is not None:
+        put(fields, "destination.ip", words[at - 1])
     for name, value in zip(names, words[at : at + 6], strict=True):
         put(fields, name, value)
     if at >= 2:
