@@ -49,10 +49,11 @@ class Collecting:
         command = [sys.executable, "-m", "canh", "--data", str(data), "collect", "--no-store", "--poll-period", "0"]
         command += ["--plain-only", "--traps", "off", "--syslog-udp", here, "--syslog-tcp", here, *options]
         self.log = data.parent / "collect.log"
+        already = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stderr=log)
         self.wanted = int(options[options.index("--receivers") + 1]) if "--receivers" in options else 1
-        eventually(lambda: self.log.read_bytes().count(b"syslog-tcp on") >= self.wanted)
+        eventually(lambda: self.log.read_bytes()[already:].count(b"syslog-tcp on") >= self.wanted)
 
     def receivers(self) -> list[int]:
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
