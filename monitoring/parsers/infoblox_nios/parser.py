@@ -8,7 +8,7 @@ from monitoring.event import Value
 from monitoring.parsers import Line, cef_of, put
 
 _AUDIT = re.compile(
-    r"(?:(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?Z) )?\[([^\]]{0,255})\]: (\w{3,32})(?: -)?(.*)", re.DOTALL
+    r"(?:(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?Z) )?\[([^\]]{0,255})\]: (\w{3,32})(?: -)?(.*)", re.DOTALL
 )
 _PAIR = re.compile(r"(\w{1,32})=(\"[^\"]*\"|\S+)")
 _KINDS: dict[str, dict[str, Value]] = {

@@ -7,7 +7,7 @@ import re
 from monitoring.event import Value
 from monitoring.parsers import Line, Pairs
 
-_CODE = re.compile(r"(?:r-l-e:[^,]{0,64},)?(DHCP[A-Z]{3,16})\b")
+_CODE = re.compile(r"(DHCP[A-Z]{3,16})\b")
 
 
 def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Value]:

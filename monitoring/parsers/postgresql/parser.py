@@ -19,7 +19,7 @@ _LINE = re.compile(
     re.DOTALL,
 )
 _WHEN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?(?: [A-Z]{2,5}\b| [+-]\d{2,4}\b)?|\b\d{10}\.\d{3}\b")
-_PID = re.compile(r"\[(\d{1,10})\]|(?:^|\s)(\d{2,10})(?=[\s:]|$)|:(\d{2,10}):")
+_PID = re.compile(r"\[(\d{1,10})(?:-\d{1,9})?\]|(?:^|\s)(\d{2,10})(?=[\s:]|$)|:(\d{2,10}):")
 _WHO = re.compile(r"(?<![\w.])([\w.-]{1,63}|\[unknown\])@([\w.-]{1,63}|\[unknown\])")
 _PAIR = re.compile(r"\b(user|db|app|client|database|host)=([^,\s]{0,255})")
 _FROM = re.compile(r"((?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F]{0,4}:[0-9a-fA-F:]{3,40})\((\d{1,5})\)")

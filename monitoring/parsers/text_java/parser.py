@@ -19,9 +19,13 @@ _LINES = tuple(
         rf"{_WHEN}{_LEVEL} \((?P<thread>[^)]{{1,128}})\) \[?(?P<logger>[^\s\]]{{1,255}})\]?:? (?P<text>.*)",
         rf"{_WHEN}\[(?P<thread>[^\]]{{1,128}})\] {_LEVEL} {{0,3}}(?P<logger>[\w.$/-]{{1,255}})(?: -|:)? (?P<text>.*)",
         rf"{_LEVEL} {{0,3}}\[(?P<thread>[^\]]{{1,128}})\] {_WHEN}(?P<text>.*)",
+        rf"{_WHEN} ?\| {_LEVEL} {{0,3}}\| (?P<text>.*?) \| (?P<logger>[\w.$-]{{1,255}}) \| (?P<thread>.{{1,128}})\Z",
         rf"{_WHEN}{_LEVEL} {{1,3}}(?P<text>.*)",
     )
 )
+_WEBLOGIC = re.compile(r"#{2,4}<([^<>]{10,64})> <(\w{1,16})> <([^<>]{1,64})> <([^<>]{0,255})> <([^<>]{0,255})> "
+                       r"(?:<[^>]{0,512}>+ ){0,6}?"
+                       r"(?:<(\d{13})> )?(?:<[^>]{0,512}> )?<([A-Z]{2,16}-\d{3,7})> <(.*)> ?\Z", re.DOTALL)  # fmt: skip
 _LOGGER_LAST = re.compile(r" \(([\w.$]{3,255})\)\Z")
 _FROM = {"level": "log.level", "logger": "log.logger", "thread": "process.thread.name", "when": "@timestamp"}
 _KEYS = {
@@ -40,6 +44,8 @@ def parse(line: Line) -> dict[str, Value] | None:
             put(fields, field, pairs.get(key))
         text = str(pairs.get("message", ""))
     else:
+        if line.text.startswith("##"):
+            return _weblogic(line.text)
         match = next((found for pattern in _LINES if (found := pattern.match(line.text)) is not None), None)
         if match is None:
             return None
@@ -60,4 +66,18 @@ def parse(line: Line) -> dict[str, Value] | None:
         infer(fields, text)
     elif level in ("error", "fatal", "severe"):
         fields.setdefault("event.outcome", "failure")
+    return fields
+
+
+def _weblogic(text: str) -> dict[str, Value] | None:
+    """`####<time> <level> <subsystem> <host> <server> ... <BEA-000000> <text>`."""
+    match = _WEBLOGIC.match(text)
+    if match is None:
+        return None
+    when, level, subsystem, host, server, epoch, code, message = match.groups()
+    fields: dict[str, Value] = {"@timestamp": epoch or when, "log.level": level.lower(), "log.logger": subsystem}
+    fields |= {"event.code": code, "message": message}
+    put(fields, "host.name", host)
+    put(fields, "service.name", server)
+    add_words(fields, message)
     return fields
