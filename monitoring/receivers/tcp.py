@@ -16,7 +16,7 @@ from monitoring.receivers.sockets import Listen, tcp_listener
 from monitoring.spool import Received
 
 MOST_CONNECTIONS = 20_000  # of all; each holds at most one message
-OTHER_FILES = 200  # of the process: the spool's, the store's worker's, other sockets
+OTHER_FILES = 300  # of the process: the spool's, the store's worker's, other sockets, up to 192 devices being polled
 MOST_OF_ONE_PEER = 200  # a relay needs a few; a client that opens thousands is not one
 KEEPALIVE_S = 60
 LAST_WORDS_S = 0.2
