@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 _UPTIME_WORDS = r"[*.!]?(?:\d{1,4}:\d{2}:\d{2}(?:\.\d{1,6})?|(?:\d{1,3}[ywdh]){1,3}|\d{1,10} \d{1,10})"
 _TIME = r"[*.!;]?(?:[A-Z][a-z]{2} {1,2}\d|\d{4} [A-Z][a-z]{2} |\d{4}-\d\d-\d\d[T ])"
-_MARK = r"%[A-Z]\w{0,40}-(?:\w{1,40}-){0,3}[0-7]-"
+_MARK = r"%[A-Z][\w+]{0,40}-(?:\w{1,40}-){0,3}[0-7]-"
 _SPEAKER = r"(?:(?:Switch|Chassis) \d{1,2} )?[RFC]P?\d{1,2}/\d{1,2}: [\w.-]{1,64}: "
 _PREAMBLE = re.compile(
     r":? {0,2}"

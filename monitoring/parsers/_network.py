@@ -37,6 +37,7 @@ _USER = re.compile(
     r"\b(?:[Uu]ser(?:[Nn]ame)?|USER|Uname|UserID|[Uu]ser ID|[Ll]ogin)(?: ?[:=] ?|\s)\s?"
     r"(?:\"([^\"]{1,128})\"|'([^']{1,128})'|<([^<>]{1,128})>|\[([^\[\]]{1,128})\]|([^\s,;:'\"<>()\[\]]{1,128}))"
 )
+_IN_BRACKETS = re.compile(r"\b(?:[Uu]sername entry|user id:?) ?\(?([^()\s]{1,128})\)")
 _BY = re.compile(r"\bby (?:user )?'?([A-Za-z_][\w.@\\-]{0,63})'? (?:on|from|via|using) ")
 _NO_USER = frozenset(
     [
@@ -107,9 +108,12 @@ _NO_USER = frozenset(
 )
 _INTERFACE = re.compile(
     r"(?:\b[Ii]nterface|\b[Ii]ntf|\bifName|\b[Pp]ort|\bI/f|\bIF)(?: name)?[ =:]{1,2}(?:to )?[\"'<\[]?"
-    r"([A-Za-z][A-Za-z-]{0,24} ?\d[\w/.:-]{0,40}|"
+    r"([A-Za-z][A-Za-z-]{0,24} ?\d[\w/.:-]{0,40})"
+)
+_INTERFACE_WORD = re.compile(
+    r"(?:\b[Ii]nterface|\b[Ii]ntf|\bifName)(?: name)?[ =:]{1,2}(?:to )?[\"'<\[]?"
     r"(?!(?:is|was|has|with|to|on|for|in|the|number|index|not|from|of|changed|state|name|and|security|channel|down|up|"
-    r"configuration|type|or|manager|link|status|failed|does|that|list|card|mode)\b)[A-Za-z][\w./:-]{0,47})"
+    r"configuration|type|or|manager|link|status|failed|does|that|list|card|mode)\b)([A-Za-z][\w./:-]{0,47})"
 )
 _NAMED = re.compile(  # an interface told by its own name
     r"(?<![\w/.-])((?:(?:Ten|Forty|Hundred|TwentyFive|Fifty|FiftyG|TwoHundred|FourHundred)?Gig(?:abit)?E(?:thernet)?|FastEthernet|"
@@ -118,8 +122,9 @@ _NAMED = re.compile(  # an interface told by its own name
     r"Gi|Te|Fa|Eth|Po|Hu|Fo|Twe|Et|ge-|xe-|et-|fe-|ae|irb\.|reth|st0\.|em|fxp|vcp-|me)\d[\w/.:-]{0,32})(?![\w])"
 )
 _MAC = re.compile(
-    r"(?<![\w:.-])(?:[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}(?:[.-][0-9A-Fa-f]{4}){2})(?![\w:-])"
+    r"(?<![\w:.-])(?:[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}(?:[.-][0-9A-Fa-f]{4}){2})(?![\w:-]|\.\w)"
 )
+_CLIENT_ID = re.compile(r"\b01([0-9a-f]{2}\.[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{2})\b")  # of DHCP: 01 is Ethernet
 _VLAN = re.compile(r"\b(?:[Vv]lan|VLAN)(?: ?[iI][dD])?[ =:]{1,2}(\d{1,4})\b")
 _TRANSPORT = re.compile(r"\b(TCP|UDP|ICMP|GRE|ESP|tcp|udp|icmp|gre|esp|IPv6-ICMP|icmp6|IGMP|igmp|SCTP|sctp)\b")
 _APPLICATION = re.compile(r"\b(SSHv?2?|Telnet|HTTPS?|SNMP|FTP|TFTP|DNS|DHCP|NTP|RADIUS|TACACS\+?|LDAPS?|NETCONF)\b")
@@ -138,6 +143,9 @@ def add_sentence(fields: Fields, text: str) -> None:
     _add_interface(found, text)
     for side, mac in zip(("source.mac", "destination.mac"), _MAC.findall(text), strict=False):
         put(found, side, mac)
+    client = _CLIENT_ID.search(text) if "source.mac" not in found else None
+    if client is not None:
+        put(found, "source.mac", client[1].replace(".", ""))
     vlan = _VLAN.search(text)
     if vlan is not None:
         found["network.vlan.id"] = vlan[1]
@@ -157,8 +165,8 @@ def _add_ends(found: Fields, text: str) -> None:
     """Each address to the end its words say; the first of what is left is the source."""
     unplaced = []
     for match in _END.finditer(text):
-        if ip_text(match[2]) is None:
-            continue
+        if ip_text(match[2]) is None or (match[2].startswith("255.") and match[2] != "255.255.255.255"):
+            continue  # what looks like one, and masks
         before = text[max(0, match.start() - 32) : match.start()]
         if _BEFORE_DESTINATION.search(before) and "destination.ip" not in found:
             _add_end(found, "destination", "observer.egress", match)
@@ -185,7 +193,7 @@ def _add_end(found: Fields, side: str, interface: str, match: re.Match[str]) -> 
 
 
 def _add_user(found: Fields, text: str) -> None:
-    for match in (*_USER.finditer(text), *_BY.finditer(text)):
+    for match in (*_IN_BRACKETS.finditer(text), *_USER.finditer(text), *_BY.finditer(text)):
         name = next(group for group in match.groups() if group).strip().rstrip(".")
         if name and name.lower() not in _NO_USER and ip_text(name) is None:
             put(found, "user.name", name)
@@ -195,6 +203,6 @@ def _add_user(found: Fields, text: str) -> None:
 def _add_interface(found: Fields, text: str) -> None:
     if "observer.ingress.interface.name" in found:
         return
-    match = _INTERFACE.search(text) or _NAMED.search(text)
+    match = _INTERFACE.search(text) or _NAMED.search(text) or _INTERFACE_WORD.search(text)
     if match is not None:
         found["observer.ingress.interface.name"] = match[1].rstrip(".:,")

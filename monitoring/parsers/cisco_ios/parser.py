@@ -9,7 +9,7 @@ from monitoring.parsers import Line, Pairs
 from monitoring.parsers._network import add_sentence
 
 _MARK = re.compile(
-    r".{0,256}?%[A-Z]\w{0,40}(?:-\w{1,40}){0,3}-[0-7]-\w{1,64} ?: ?"
+    r".{0,256}?%[A-Z][\w+]{0,40}(?:-\w{1,40}){0,3}-[0-7]-\w{1,64} ?: ?"
     r"(?:(?:(?:Switch|Chassis|SW|Node) ?\d{1,2} )?[RFC]P?\d{1,2}/\d{1,2}: )?",
     re.DOTALL,
 )
@@ -29,7 +29,8 @@ _KINDS = {
         _HOST: "SYS ENVMON ENVIRONMENTAL PLATFORM PLATFORM_ENV PLATFORM_FEP ENV_MON ILPOWER STACKMGR STACK OIR "
         "REDUNDANCY RF IOSXE IOSXE_OIR IOSXE_PEM IOSXE_RP_ALARM CPU_MONITOR MEM SFF8472 TRANSCEIVER FAN "
         "THERMAL HARDWARE INFRA OS BOOT INSTALL SPA_OIR CRASHINFO NTP PFMA MODULE SYSMGR SYSMGR_UNIT "
-        "KERN ENVM PLATFORM_THERMAL NVRAM FLASH USB IOX HA_EM CLEAR C4K_IOSMODPORTMAN C4K_CHASSIS C6KPWR "
+        "KERN ENVM PLATFORM_THERMAL PLATFORM_PM CIMC DATACORRUPTION NVRAM FLASH "
+        "USB IOX HA_EM CLEAR C4K_IOSMODPORTMAN C4K_CHASSIS C6KPWR "
         "C6KENV PWR DIAG ONLINE EARL",
         _INTRUSION: "IPS UTD IDS",
     }.items()
@@ -68,6 +69,9 @@ def _add_unknown(fields: dict[str, Value], line: Line, facility: str) -> None:
     start = _MARK.match(line.text)
     text = line.text if start is None else line.text[start.end() :]
     add_sentence(fields, text)
+    if fields.get("event.action") == "login" and not fields.keys() & {"user.name", "source.ip", "source.mac"}:
+        del fields["event.action"]  # it tells of logins, of none in particular
+        fields["event.type"] = ("info",)
     part = facility.rpartition("-")[2]
     kind = _KINDS.get(part) or _KINDS.get(facility.partition("-")[0]) or _NETWORK
     if fields["event.category"] in (("host",), ("network",)):
