@@ -21,6 +21,7 @@ TOP = "canh"
 # systemd and unified hold the machine's own tree; memory and pids are for counting.
 HIERARCHIES = ("systemd", "unified", "memory", "pids")
 CONTROLLERS = "+memory +pids"
+TRIES = 50
 
 
 def hierarchies() -> tuple[Path, ...]:
@@ -32,17 +33,21 @@ def hierarchies() -> tuple[Path, ...]:
 
 def ensure(lab: str, name: str) -> tuple[Path, ...]:
     """The `cgroup.procs` files of the group; a process that writes its pid to each belongs to it."""
-    files = []
-    for root in hierarchies():
-        for parent in (root / TOP, root / TOP / lab):
-            parent.mkdir(exist_ok=True)
-            if (parent / "cgroup.subtree_control").exists():
-                with contextlib.suppress(OSError):  # counting is a comfort: not every host delegates it
-                    (parent / "cgroup.subtree_control").write_text(CONTROLLERS)
-        group = root / TOP / lab / name
-        group.mkdir(exist_ok=True)
-        files.append(group / "cgroup.procs")
-    return tuple(files)
+    return tuple(_ensure_in(root, lab, name) / "cgroup.procs" for root in hierarchies())
+
+
+def _ensure_in(root: Path, lab: str, name: str) -> Path:
+    group = root / TOP / lab / name
+    for _ in range(TRIES):
+        with contextlib.suppress(FileNotFoundError):  # who removes another group takes its empty parents with it
+            for parent in (root / TOP, root / TOP / lab):
+                parent.mkdir(exist_ok=True)
+                if (parent / "cgroup.subtree_control").exists():
+                    with contextlib.suppress(OSError):  # counting is a comfort: not every host delegates it
+                        (parent / "cgroup.subtree_control").write_text(CONTROLLERS)
+            group.mkdir(exist_ok=True)
+            return group
+    raise FileNotFoundError(f"{group} is removed again as often as it is made")
 
 
 def processes(lab: str, name: str = "") -> frozenset[int]:
