@@ -39,7 +39,9 @@ def ensure(lab: str, name: str) -> tuple[Path, ...]:
 def _ensure_in(root: Path, lab: str, name: str) -> Path:
     group = root / TOP / lab / name
     for _ in range(TRIES):
-        with contextlib.suppress(FileNotFoundError):  # who removes another group takes its empty parents with it
+        with contextlib.suppress(
+            FileNotFoundError, FileExistsError
+        ):  # who removes another group takes its empty parents with it
             for parent in (root / TOP, root / TOP / lab):
                 parent.mkdir(exist_ok=True)
                 if (parent / "cgroup.subtree_control").exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from pathlib import Path
 
@@ -23,10 +24,8 @@ def test_a_group_is_made_while_another_lab_takes_its_parents_away(
     def take_away() -> None:
         while not done.is_set():
             for folder in (hierarchy / cgroup.TOP / "a", hierarchy / cgroup.TOP):
-                try:
+                with contextlib.suppress(OSError):
                     folder.rmdir()
-                except OSError:
-                    pass
 
     other = threading.Thread(target=take_away)
     other.start()
