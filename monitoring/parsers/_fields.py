@@ -266,7 +266,7 @@ _BY_LAST: dict[str, Put] = {
 @lru_cache(maxsize=4096)
 def _kind(name: str) -> Put:
     found = _BY_NAME.get(name)
-    if found is None and name.endswith("user.name"):
+    if found is None and (name.endswith("user.name") or name in ("user.target.name", "user.effective.name")):
         found = _user
     elif found is None and name.endswith("interface.name"):
         found = _interface

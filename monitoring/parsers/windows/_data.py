@@ -18,12 +18,21 @@ _TARGET_ACTS = frozenset(
     )
 )  # fmt: skip
 _GROUPS = frozenset(map(str, (*range(4727, 4736), 4737, *range(4744, 4765), *range(4783, 4793), 4799)))
-_ACTORS = ("SubjectUserName", "User", "SourceUser", "UserName", "AccountName", "Username", "param1.User")
+_ACTORS = (
+    "SubjectUserName",
+    "User",
+    "SourceUser",
+    "Detection User",
+    "UserName",
+    "AccountName",
+    "Username",
+    "param1.User",
+)
 # data -> fields; of several names the first that says something
 _PLAIN: tuple[tuple[tuple[str, ...], str], ...] = (
     (("IpAddress", "SourceIp", "SourceAddress", "ClientAddress", "ClientIP", "SourceIPAddress", "ClientIPAddress",
     "IPString",
-      "ClientIp", "RemoteAddress", "Param3", "CallingStationID", "ClientIPAddr"), "source.ip"),
+      "ClientIp", "RemoteAddress", "ClientIPAddr"), "source.ip"),
     (("IpPort", "SourcePort", "ClientPort"), "source.port"),
     (("DestinationIp", "DestAddress", "DestinationAddress", "DestIPAddress"), "destination.ip"),
     (("DestinationPort", "DestPort"), "destination.port"),

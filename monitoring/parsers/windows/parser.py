@@ -13,6 +13,7 @@ from monitoring.parsers.ecs_json.parser import fields_of_ecs
 from monitoring.parsers.windows._carriers import of_xml, record_of
 from monitoring.parsers.windows._catalogue import meaning_of
 from monitoring.parsers.windows._data import add_data
+from monitoring.parsers.windows._more import add_more
 from monitoring.parsers.windows._record import Record, number
 from monitoring.parsers.windows._text import data_of
 
@@ -62,6 +63,7 @@ def _event_of(record: Record) -> dict[str, Value]:
     if level in _LEVELS or level.isalpha():
         fields["log.level"] = _LEVELS.get(level, level)
     add_data(fields, record, modern, group)
+    add_more(fields, record, modern, group)
     if "user.name" not in fields:
         put(fields, "user.name", system.get("user"))
     if "linux" in system.get("provider", "").lower():  # Sysmon for Linux writes the same XML
