@@ -78,6 +78,8 @@ def _extension(text: str) -> Pairs:
     for at, key in enumerate(keys):
         end = keys[at + 1].start() if at + 1 < len(keys) else len(text)
         value = text[key.end() : end].strip()
+        if value[:1] == '"' and value[-1:] == '"' and value.count('"') == 2:  # some quote, which CEF does not
+            value = value[1:-1]
         if "\\" in value:
             escaped = _CEF_LINES if key[1] in _CEF_TEXTS else _CEF_ESCAPED
             value = escaped.sub(lambda m: {"n": "\n", "r": "\r", "t": "\t"}.get(m[1], m[1]), value)

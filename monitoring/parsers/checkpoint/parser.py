@@ -20,6 +20,8 @@ def read(line: Line) -> Pairs | None:
     pairs = _pairs(line)
     if not pairs:
         return None
+    if "action" not in pairs and "Action" in pairs:
+        pairs = {key.lower().replace("i/f_", "if"): value for key, value in pairs.items()}
     for key, name in _CEF_NAMES.items():
         if key in pairs:
             pairs.setdefault(name, pairs[key])
@@ -35,6 +37,8 @@ def read(line: Line) -> Pairs | None:
 def _pairs(line: Line) -> Pairs | None:
     text = line.text
     if line.document is not None or "CEF:" in text or "LEEF:" in text:
+        return any_pairs(line)
+    if line.structured and "=" not in text:
         return any_pairs(line)
     if text.find(':"') >= 0 or text.find(': "') >= 0:
         return _first(_QUOTED.findall(text))

@@ -18,7 +18,11 @@ _THREAT = re.compile(r"(.{0,512}?)\((\d{1,12})\)\Z", re.DOTALL)
 _DNS = re.compile(
     r"\((?:generic|dns|[\w -]{1,32}):([\w.-]{1,253})\)|Query[ :(]{1,3}[\w-]{0,16}:?([\w-]{1,63}(?:\.[\w-]{1,63})+)"
 )
-_FOR_USER = re.compile(r"(?i)\b(?:user(?:name)?:? |for user )'?\"?([^\s'\",]{1,128})")
+_FOR_USER = re.compile(
+    r"(?i)\b(?:user ?name: |for user |by user |user: ?)'?\"?([^\s'\",]{1,128})|\buser '([^'\s]{1,128})'|"
+    r"\buser (?!authentication|login|id\b|name\b|is\b|was\b|has\b|not\b|session|logged|and\b)([\w.@\\-]{1,128})"
+    r" (?:from|logged|fail|is|was|has)\b"
+)
 _FROM = re.compile(r"(?i)\bfrom:? (?:IP )?'?([0-9a-f.:]{3,45}?)'?(?:[\s,.]|\Z)")
 _ADDRESS = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?:\[(\d{1,5})\])?")
 _PORT = re.compile(r"Port (\S{1,32}?): ?(?:MAC )?(Up|Down)", re.IGNORECASE)
@@ -144,6 +148,11 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
         if pairs.get(key):
             fields["@timestamp"] = str(pairs[key])
             break
+    for end in ("source", "destination"):
+        if fields.get(f"{end}.nat.ip") in ("0.0.0.0", "::"):  # noqa: S104  not translated
+            del fields[f"{end}.nat.ip"]
+    if fields.get("event.code") == "0":
+        del fields["event.code"]
     elapsed = str(pairs.get("elapsed", ""))
     if elapsed.isdecimal():
         fields["event.duration"] = int(elapsed) * NANOSECONDS
@@ -170,15 +179,15 @@ def _refine_threat(fields: dict[str, Value], pairs: Pairs) -> None:
         put(fields, "canh.threat.name", match[1])
     elif threat:
         fields["canh.threat.name"] = threat
-    misc = str(pairs.get("misc", ""))
+    misc = str(pairs.get("misc", "")).strip('"')
     found = _DNS.search(threat)
     if found is not None:
         fields["dns.question.name"] = found[1] or found[2]
     if kind == "url" or "/" in misc:
         put(fields, "url.full", misc)
-    elif fields.get("network.protocol") == "dns" and "." in misc:
+    elif fields.get("network.protocol") == "dns" and "." in misc and " " not in misc:
         put(fields, "dns.question.name", misc)
-    elif misc:
+    elif misc and " (" not in misc:
         fields["file.name"] = misc
 
 
@@ -197,7 +206,7 @@ def _refine_text(fields: dict[str, Value], text: str) -> None:
     if "user.name" not in fields:
         found = _FOR_USER.search(text)
         if found is not None:
-            put(fields, "user.name", found[1].rstrip(".;"))
+            put(fields, "user.name", (found[1] or found[2] or found[3]).rstrip(".;"))
     if "source.ip" not in fields:
         found = _FROM.search(text)
         address = None if found is None else ip_text(found[1].rstrip(".:"))

@@ -6,6 +6,7 @@ import re
 
 from monitoring.event import Value
 from monitoring.parsers import Line, Pairs, Parsed, any_pairs, ip_text, put
+from monitoring.parsers._network import add_sentence
 
 _RULE = re.compile(r"([\w.-]{1,64}) ?\(?(.*?)\)?\Z", re.DOTALL)
 _IPV6_END = re.compile(r"([0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}):(\d{1,5}):([\w-]{1,32})(?::(.*))?\Z")
@@ -19,13 +20,15 @@ def read(line: Line) -> Pairs | None:
     if "cef.id" in pairs:
         pairs.setdefault("m", pairs["cef.id"])
         pairs.setdefault("msg", pairs.get("cef.name", ""))
+    if pairs.get("id") != "sslvpn":  # whose numbers mean something else
+        pairs["firewall m"] = pairs.get("m", "")
     return pairs
 
 
 def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
     if pairs.get("time"):
         fields["@timestamp"] = str(pairs["time"])
-    for end, keys in (("source", ("src", "srcV6")), ("destination", ("dst", "dstV6"))):
+    for end, keys in (("source", ("srcV6", "src")), ("destination", ("dstV6", "dst"))):
         for key in keys:
             if pairs.get(key):
                 _add_end(fields, end, str(pairs[key]))
@@ -36,7 +39,8 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
     transport, slash, service = str(pairs.get("proto", "")).partition("/")
     if slash and service:
         put(fields, "network.transport", transport)
-        put(fields, "network.protocol", service)
+        if not service.isdecimal():
+            put(fields, "network.protocol", service)
     _add_rule(fields, pairs)
     for key, end in (("natSrc", "source"), ("natDst", "destination")):
         if key in pairs:
@@ -51,6 +55,8 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
     duration = str(pairs.get("cdur", ""))
     if duration.isdecimal():
         fields["event.duration"] = int(duration) * 1_000_000  # milliseconds
+    if "source.ip" not in fields:
+        add_sentence(fields, str(pairs.get("msg", "")))
     return fields
 
 

@@ -22,6 +22,17 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
         put(fields, "rule.id", pairs.get("signature_id", ""))
     if "message" not in fields:
         put(fields, "message", pairs.get("additional_information", ""))
-    if fields.get("source.ip") is None and "source.domain" in fields and "host" in pairs:
-        put(fields, "source.domain", pairs["host"])
+    host, path = str(pairs.get("host", "")), str(fields.get("url.path", ""))
+    if pairs["log_type"] == "WAF" and host:
+        put(fields, "url.domain", host)
+        if path:
+            put(fields, "url.full", f"https://{host}{path}{pairs.get('querystring', '')}")
+        status = fields.get("http.response.status_code")
+        if isinstance(status, int):
+            fields["event.outcome"] = "failure" if status >= 400 else "success"
+    elif host:
+        put(fields, "source.ip", host)
+    for key in ("source", "destination"):
+        if fields.get(f"{key}.nat.port") == 0:
+            del fields[f"{key}.nat.port"]
     return fields
