@@ -22,7 +22,7 @@ from typing import NamedTuple
 from monitoring.event import Value
 from monitoring.spool import SpoolReader, SpoolRecord
 
-NICE = 5  # receiving goes first
+NICE = 5  # behind the one who stores, who is behind the receivers
 FieldsOf = Callable[[SpoolRecord], dict[str, Value]]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -41,6 +42,7 @@ BEHIND_OCTETS = 1024 * 1024  # of spool: two batches or so
 COMMIT_S = 1.5  # received to searchable within 5 s, with room for a busy machine
 COMMIT_EVENTS = 50_000
 IDLE_S = 0.1
+NICE = 5  # receiving goes first: what is spooled can wait, a datagram cannot
 DRAIN_S = 12.0
 
 Fields = dict[str, Value]
@@ -283,6 +285,7 @@ def main() -> int:
     parser.add_argument("--parsers", type=int, default=0, metavar="N", help="processes that parse when one is behind")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="canh store: %(message)s", stream=sys.stderr)
+    os.nice(NICE)
     from inventory import load
     from monitoring.pipeline import Pipeline
 
