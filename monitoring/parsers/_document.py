@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ import orjson
 LONGEST_LEAD = 256  # characters before the object that are still no text of its own
 _CUT_SHORTEST = 64  # characters; less is no object that was cut
 _CUT_LONGEST = 65536  # characters looked at
+_PYTHON_LONGEST = 16384  # characters
 _TRIES = 64  # places before the end at which a cut object is closed
 
 
@@ -21,11 +23,35 @@ def document_in(text: str) -> dict[str, Any] | None:
         return None
     if first in ("{", "["):
         found = _loaded(text)
+        if found is None and text.startswith("{'"):
+            return _of_python(text)
         return _closed(text) if found is None and first == "{" else found
+    if first == '"':  # encoded twice
+        inner = _inner(text)
+        return _loaded(inner) if inner[:1] == "{" else None
     if text[-1:] != "}":
         return None
     start = text.find('{"', 0, LONGEST_LEAD)
     return None if start < 0 or "=" in text[:start] else _loaded(text[start:])
+
+
+def _inner(text: str) -> str:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return ""
+    return found.strip() if isinstance(found, str) else ""
+
+
+def _of_python(text: str) -> dict[str, Any] | None:
+    """What Python prints of a dict: some collectors send that for JSON."""
+    if len(text) > _PYTHON_LONGEST:
+        return None
+    try:
+        found = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None
+    return found if isinstance(found, dict) and all(isinstance(key, str) for key in found) else None
 
 
 def _loaded(text: str) -> dict[str, Any] | None:

@@ -80,6 +80,7 @@ _TOLD_BY = (  # the keys that only one kind has, the surer first
     ("modbus", ("func",)), ("signatures", ("sig_id",)), ("conn", ("conn_state",)), ("conn", ("history",)),
     ("syslog", ("facility", "severity")),
 )  # fmt: skip
+LONGEST_S = 1e9  # of a connection
 
 
 def refine(line: Line, fields: Fields, pairs: Pairs) -> Parsed | None:
@@ -93,7 +94,7 @@ def refine(line: Line, fields: Fields, pairs: Pairs) -> Parsed | None:
     if more is not None:
         more(fields, pairs)
     duration = number_of(pairs.get("duration"))
-    if duration is not None:
+    if duration is not None and 0 <= duration < LONGEST_S:
         fields["event.duration"] = int(duration * 1e9)
     return fields
 
