@@ -29,6 +29,7 @@ from monitoring.parsers._rules import RuleSet
 from monitoring.parsers._structured import KEYS as STRUCTURED_KEYS
 from monitoring.parsers._structured import Structured
 
+_ENTERPRISE = re.compile(r"\[[^\s\]=\"@]{1,32}@(\d{1,10})")
 HERE = Path(__file__).parent
 Parse = Callable[[Line], Parsed | None]
 log = logging.getLogger("canh.parsers")
@@ -45,6 +46,7 @@ class Parser:
     fields: Mapping[str, Value]  # on every event of it; what `parse` says goes before
     app_names: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
+    enterprises: tuple[str, ...] = ()  # private enterprise numbers that its structured data names (RFC 5424, 7.2.2)
     receivers: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()  # other names a person would give it
     contains: tuple[tuple[str, ...], ...] = ()  # sets of literals; one of the sets must be there whole
@@ -65,6 +67,7 @@ class Index:
     by_receiver: Mapping[str, tuple[Parser, ...]]
     by_app_name: Mapping[str, tuple[Parser, ...]]
     by_platform: Mapping[str, tuple[Parser, ...]]
+    by_enterprise: Mapping[str, tuple[Parser, ...]]
     by_hint: Mapping[str, tuple[Parser, ...]]
     of_json: Mapping[str, tuple[tuple[frozenset[str], Parser], ...]]  # below one of its keys, most keys first
     of_text: Mapping[int, tuple[tuple[int, frozenset[int], Parser], ...]]  # below its rarest literal; place, literals
@@ -120,6 +123,10 @@ class Index:
             return
         if hint:
             yield from self.by_hint.get(_plain(hint), ())
+        if line.structured:
+            enterprise = _ENTERPRISE.match(line.structured)
+            if enterprise is not None:  # says more than the name of a program that many vendors have
+                yield from self.by_enterprise.get(enterprise[1], ())
         app = line.app_name
         known = self.by_app_name.get(app) or self.by_app_name.get(app.rpartition("/")[2].lower())
         if known:
@@ -177,6 +184,7 @@ def load(folder: Path = HERE) -> Index:
         by_receiver=_by(asked, lambda p: p.receivers),
         by_app_name=_by(asked, lambda p: p.app_names),
         by_platform=_by(asked, lambda p: p.platforms),
+        by_enterprise=_by(asked, lambda p: p.enterprises),
         by_hint=_by(parsers.values(), lambda p: map(_plain, (p.name, *p.hints))),
         of_json=_by_rarest(keys),
         of_text=_by_rarest_literal([(frozenset(number[one] for one in group), parser) for group, parser in groups]),
@@ -232,7 +240,7 @@ def _plain(hint: str) -> str:
 _KEYS = (
     frozenset({"match", "set", "before", "rules", "terms", "takes_unknown", "kinds", "words", "last"}) | STRUCTURED_KEYS
 )
-_MATCH_KEYS = frozenset({"app_name", "platform", "contains", "receiver", "begins", "json", "hint"})
+_MATCH_KEYS = frozenset({"app_name", "platform", "contains", "receiver", "begins", "json", "hint", "enterprise"})
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: frozenset[str]) -> None:
@@ -256,6 +264,7 @@ def _parser(file: Path) -> Parser:
             fields={key: tuple(v) if isinstance(v, list) else v for key, v in document.get("set", {}).items()},
             app_names=tuple(match.get("app_name", ())),
             platforms=tuple(match.get("platform", ())),
+            enterprises=tuple(map(str, match.get("enterprise", ()))),
             receivers=tuple(match.get("receiver", ())),
             hints=tuple(match.get("hint", ())),
             contains=_groups(match.get("contains", ())),

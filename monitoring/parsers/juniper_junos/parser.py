@@ -37,7 +37,8 @@ _FIELDS = {
     "file-hash-lookup": "file.hash.sha256", "sample-sha256": "file.hash.sha256", "client-ip": "source.ip",
     "client-ip-str": "source.ip", "server-ip": "destination.ip", "malware-info": "threat.indicator.name",
     "feed-name": "rule.ruleset", "sub-category": "canh.junos.sub_category", "verdict-number": "canh.junos.verdict",
-    "peer-address": "destination.ip", "remote-address": "destination.ip", "local-address": "source.ip",
+    "peer-address": "destination.ip", "neighbor-address": "destination.ip", "vpn-name": "canh.vpn.name",
+    "remote-address": "destination.ip", "local-address": "source.ip",
     "snmp-interface-index": "canh.interface.index", "operational-status": "canh.interface.oper",
     "class-name": "canh.user.class", "ssh-connection": "canh.junos.ssh_connection", "pid": "process.pid",
     "client-mode": "canh.config.source", "logical-system-name": "canh.junos.logical_system",
@@ -85,9 +86,17 @@ _TAGS: dict[str, Kind] = {
     "ALARMD_": ("", ("host",), ("info",), ""),
     "KMD_VPN_UP": ("vpn-tunnel-up", ("network", "session"), ("start",), "success"),
     "KMD_VPN_DOWN": ("vpn-tunnel-down", ("network", "session"), ("end",), ""),
+    "KMD_PM_SA_ESTABLISHED": ("vpn-tunnel-up", ("network", "session"), ("start",), "success"),
+    "L2ALD_MAC_MOVE": ("mac-moved", ("network",), ("info",), ""),
+    "RPD_": ("", ("network",), ("info", "protocol"), ""),
+    "BGP_": ("", ("network",), ("info", "protocol"), ""),
+    "BFDD_": ("", ("network",), ("info", "protocol"), ""),
     "PKID_": ("", ("configuration",), ("info",), ""),
     "VRRPD_": ("redundancy-state-changed", ("network",), ("info", "change"), ""),
 }
+_ROUTING = re.compile(r"RPD_(OSPF|ISIS|LDP|RSVP|BGP|PIM|MSDP)_(?:NBR|ADJ|SESSION)(UP|DOWN)\Z")
+_PINGS = frozenset(("1", "58", "icmp", "icmp6", "ipv6-icmp", "icmpv6", None))
+_HARDWARE = frozenset(("alarmd", "craftd", "chassisd", "jlaunchd", "xntpd", "pfed", "cosd", "license-check"))
 _CONFIGURES = (
     "set ",
     "delete ",
@@ -116,6 +125,17 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
     if "event.category" not in fields:
         _add_kind(fields, code, line)
     _add_state(fields)
+    _add_routing(fields, code)
+    if code.startswith("AV_") and "junos@2636" in line.structured:
+        put(fields, "threat.indicator.name", structured_pairs(line.structured).get("name"))
+        if fields.get("url.full") == fields.get("threat.indicator.name"):
+            fields.pop("url.full", None)
+    if fields.get("network.iana_number", fields.get("network.transport")) not in _PINGS:
+        fields.pop("canh.icmp.type", None)  # written of every protocol
+    if fields.get("canh.nbr.name") == fields.get("destination.ip"):
+        fields.pop("canh.nbr.name", None)
+    if not code and line.app_name in _HARDWARE and fields.get("event.category") == ("network",):
+        fields["event.category"] = ("host",)
     if str(fields.get("canh.junos.elapsed", "")).isdecimal():
         fields["event.duration"] = int(str(fields.pop("canh.junos.elapsed"))) * 1_000_000_000
     for name in [name for name, value in fields.items() if value in _UNKNOWN and name != "event.reason"]:
@@ -169,6 +189,14 @@ def _add_kind(fields: Fields, code: str, line: Line) -> None:
         fields["event.category"] = category
     fields.setdefault("event.category", category)
     fields.setdefault("event.type", types)
+
+
+def _add_routing(fields: Fields, code: str) -> None:
+    """RPD_OSPF_NBRDOWN, RPD_ISIS_ADJUP, RPD_LDP_SESSIONDOWN: the protocol and what became of the neighbour."""
+    match = _ROUTING.match(code)
+    if match is not None:
+        fields.setdefault("network.protocol", match[1].lower())
+        fields.setdefault("event.action", "routing-neighbor-down" if match[2] == "DOWN" else "routing-neighbor-up")
 
 
 def _add_command(fields: Fields) -> None:

@@ -45,6 +45,22 @@ def test_each_way_of_choosing(tmp_path: Path) -> None:
     assert index.takes_whole("trap") and not index.takes_whole("syslog-udp")
 
 
+def test_the_enterprise_of_structured_data_says_more_than_the_name_of_a_program(tmp_path: Path) -> None:
+    index = _index(
+        tmp_path,
+        anyone="match: {app_name: [sshd]}\ntakes_unknown: true",
+        vendor="match: {enterprise: [2636]}\ntakes_unknown: true",
+    )
+    for structured, name in (
+        ('[junos@2636.1.1.1.2.129 username="a"]', "vendor"),
+        ('[vendor@26360 username="a"]', "anyone"),
+        ('[timeQuality tzKnown="0"]', "anyone"),
+        ("", "anyone"),
+    ):
+        found = index.parse(Line("x", "sshd", RECEIVED, "", structured=structured))
+        assert found is not None and found[0].name == name
+
+
 def test_a_parser_that_does_not_know_a_line_leaves_it_to_the_next(tmp_path: Path) -> None:
     rule = "rules: [{pattern: 'known'}]"
     index = _index(
