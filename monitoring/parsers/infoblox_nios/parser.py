@@ -8,7 +8,7 @@ from monitoring.event import Value
 from monitoring.parsers import Line, cef_of, put
 
 _AUDIT = re.compile(
-    r"(?:(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?Z) )?\[([^\]]{0,255})\]: (\w{3,32})(?: -)?(.*)", re.DOTALL
+    r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?Z) \[([^\]]{0,255})\]: (\w{3,32})(?: -)?(.*)", re.DOTALL
 )
 _PAIR = re.compile(r"(\w{1,32})=(\"[^\"]*\"|\S+)")
 _KINDS: dict[str, dict[str, Value]] = {
@@ -34,7 +34,7 @@ def parse(line: Line) -> dict[str, Value] | None:
     when, user, what, rest = match.groups()
     fields: dict[str, Value] = {"event.dataset": "infoblox.audit", "event.code": what}
     put(fields, "@timestamp", when)
-    put(fields, "user.name", user)
+    put(fields, "user.name", user.replace("\\040", " "))
     if "Login" in what:
         fields |= {"event.category": ("authentication",), "event.type": ("start",)}
     elif what == "Logout":
@@ -59,8 +59,18 @@ def _policy(text: str) -> dict[str, Value] | None:
         "event.type": ("denied",),
         "event.action": "dns-sinkholed", "event.outcome": "failure", "network.protocol": "dns",
     }  # fmt: skip
-    names = {"cef.id": "event.code", "cef.name": "event.reason", "cef.severity": "event.severity", "src": "source.ip",
-             "spt": "source.port", "dst": "destination.ip", "msg": "message", "qtype": "dns.question.type"}  # fmt: skip
+    names = {
+        "cef.id": "event.code",
+        "cef.name": "event.reason",
+        "cef.severity": "event.severity",
+        "src": "source.ip",
+        "spt": "source.port",
+        "dst": "destination.ip",
+        "dpt": "destination.port",
+        "fqdn": "dns.question.name",
+        "msg": "message",
+        "qtype": "dns.question.type",
+    }
     for key, field in names.items():
         put(fields, field, str(pairs.get(key, "")).strip('"'))
     question = re.search(r" rewrite (\S{1,255})", str(pairs.get("msg", "")))
