@@ -203,6 +203,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(
 # Three nodes, one of them killed with -9 while events come in
 
 
+@pytest.mark.timeout(400)  # three servers on a machine that may be busy
 def test_a_cluster_that_loses_a_node_loses_and_doubles_nothing(tmp_path: Path) -> None:
     nodes = [node(tmp_path, name) for name in ("a", "b", "c")]
     seeds = ",".join(f"127.0.0.1:{n.transport}" for n in nodes)
