@@ -68,6 +68,9 @@ _COUNTED = re.compile(r"\d{1,6} (?=<\d{1,3}>)")  # the length of RFC 6587, left 
 _TAG = re.compile(
     r"(?!CEF: ?\d\||LEEF: ?\d)([^\s:\[\]<>{}\"=,%|][^\s:\[\]<>{}\"=,|]{0,63})(?:\[([^\]\s]{0,64})\])?:(?: |\Z)"
 )
+_LEVEL = re.compile(
+    r"(emerg|alert|crit|err|error|warning|warn|notice|info|debug) (?=[A-Za-z][\w./()-]{1,63}(?:\[\d{1,10}\])?: )"
+)
 _NO_HOSTS = frozenset(  # words that follow a time and are no name
     (
         "TRACE",
@@ -160,6 +163,10 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
             fields["log.syslog.hostname"] = host
             rest = _without_severity(without_words(after))
             when, zone_from, rest = _second_time(fields, when, zone_from, rest, received, zone)
+    level = _LEVEL.match(rest) if is_syslog else None
+    if level is not None:  # `notice mcpd[6551]: text`, of BIG-IP and of what prints the priority in words
+        fields.setdefault("log.level", level[1])
+        rest = rest[level.end() :]
     tag = _TAG.match(rest) if is_syslog else None
     if tag is None or tag[1] in _NO_HOSTS:
         return Header(fields, when, zone_from, _message(rest), "", is_syslog)

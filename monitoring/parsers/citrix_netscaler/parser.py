@@ -31,7 +31,14 @@ _KEYS = {
     "QueryType": "dns.question.type", "IssuerName": "tls.server.issuer", "SubjectName": "tls.server.subject",
     "ClientAuth": "canh.tls.client_auth", "customername": "canh.customer", "Context": "context",
 }  # fmt: skip
-_ENDS = {"source": "source", "destination": "destination", "vserver": "destination", "nat": "source.nat"}
+_ENDS = {"source": "source", "destination": "destination", "vserver": "vserver", "nat": "source.nat"}
+_FIREWALL = re.compile(  # client, transaction, session, profile, URL, what was wrong
+    r"([0-9A-Fa-f.:]{3,45}) {1,2}(\S{1,32})(?: -)? (?:(\S{1,64}) (?=\S+ https?://))?(?:- )?(\S{1,128}) "
+    r"(https?://\S{1,4096})"
+)
+_REQUEST = re.compile(r" ((?:GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH|CONNECT) )?(/\S{0,2048}) - ")
+_HOST = re.compile(r"- ?([\w-]{1,63}(?:\.[\w-]{1,63}){1,8}) User (\S{1,128}) :")
+_BLOCKED = re.compile(r"<(blocked|not blocked|transformed)>")
 _END = re.compile(r"\[?([0-9A-Fa-f.:]{2,45}?)\]?(?::(\d{1,5}))?\Z")
 _NAME = re.compile(r"([A-Za-z][\w()]{1,32})(?: :|:)?\s{1,3}(.{1,4096})\Z", re.DOTALL)
 _CONTEXT = re.compile(r"([^\s@]{1,128}(?:@[A-Za-z][\w.-]{1,128})?)@([0-9A-Fa-f.:]{3,45})\Z")
@@ -67,6 +74,10 @@ def parse(line: Line) -> Parsed | None:
     if name in ("Message", "MESSAGE"):
         fields["event.code"] = feature
     _add_pairs(fields, body)
+    if feature == "APPFW":
+        _add_firewall(fields, body)
+    elif "HTTP" in name.upper():
+        _add_request(fields, body)
     fields.update(_kind(feature, name, fields))
     add_sentence(fields, body)
     return fields
@@ -129,7 +140,37 @@ def _add_pairs(fields: dict[str, Value], body: str) -> None:
         fields.setdefault("source.user.name", fields["user.name"])
 
 
+def _add_firewall(fields: dict[str, Value], body: str) -> None:
+    match = _FIREWALL.match(body)
+    if match is not None:
+        put(fields, "source.ip", match[1])
+        put(fields, "canh.session.id", match[3])
+        put(fields, "rule.name", match[4])
+        put(fields, "url.full", match[5])
+    verdict = _BLOCKED.search(body)
+    if verdict is not None:
+        fields["event.outcome"] = "failure" if verdict[1] == "blocked" else "success"
+
+
+def _add_request(fields: dict[str, Value], body: str) -> None:
+    """A request through the gateway: the host before its user, the method and path behind its time."""
+    host, request = _HOST.search(body[:1024]), _REQUEST.search(body[:4096])
+    if host is not None:
+        put(fields, "url.domain", host[1])
+        put(fields, "user.name", host[2])
+    if request is not None:
+        put(fields, "http.request.method", (request[1] or "").strip())
+        put(fields, "url.path", request[2])
+        if host is not None:
+            put(fields, "url.full", f"https://{host[1]}{request[2]}")
+
+
 def _add_end(fields: dict[str, Value], end: str, value: str) -> None:
+    if end == "vserver":  # the client's destination where no other is told
+        fields["canh.netscaler.vserver"] = value
+        if "destination.ip" not in fields:
+            _add_end(fields, "destination", value)
+        return
     match = _END.match(value.split(" ")[0])
     if match is not None:
         put(fields, f"{end}.ip", match[1])

@@ -10,7 +10,7 @@ from monitoring.parsers._network import add_sentence
 
 _HEAD = re.compile(
     r"(?:(?:emerg|alert|crit|err|error|warning|warn|notice|info|debug) )?(?:logger: )?"
-    r"(?:([\w./-]{1,48}(?:\(pam_audit\))?)(?:\[(\d{1,10})\])?: )?(?:\[[\w ]{1,32}\] )?(?:([0-9a-f]{8}):(\d): ?)?",
+    r"(?:([\w./-]{1,48}(?:\(pam_audit\))?)(?:\[(\d{1,10})\])?: )?(?:([0-9a-f]{8}):(\d): ?)?",
 )
 _SESSION = re.compile(r"(?:(/[\w./-]{1,128}?)(?::[\w.-]{1,64})?:)?([0-9a-f]{8}): ")
 _AUDIT = re.compile(
@@ -20,6 +20,11 @@ _AUDIT = re.compile(
 )
 _PAIR = re.compile(
     r"\b(user|host|tty|start|end|partition|level|attempts|folder|status|from|ip)=(?:\[([^\]]*)\]|\"([^\"]*)\"|(\S+))"
+)
+_ACCESS = re.compile(
+    r"\[ssl_(?:acc|req)\]\s{0,3}(?:\[([^\]]{10,40})\] )?([0-9A-Fa-f.:]{3,45}) (?:(\S{1,64}) (\S{1,128}) )?"
+    r"(?:\[([^\]]{10,40})\] )?(?:(TLS\S{1,8}) (\S{1,64}) )?\"(?:([A-Z]{3,10}) )?([^\s\"]{1,2048})[^\"]{0,16}\""
+    r"(?: (\d{3}))?"
 )
 _MEMBER_END = re.compile(r"(?:/Common/)?(\d{1,3}(?:\.\d{1,3}){3})[:.](\d{1,5})")
 _CLIENT = re.compile(r"(?:client IP|Client IP|client ip|from|clientip|IP:?) ([0-9A-Fa-f.:]{3,45})(?:\s|,|\Z)")
@@ -82,6 +87,8 @@ def parse(line: Line) -> Parsed | None:
         _add_login(fields, text)
     elif text.startswith("AUDIT - ") or ": AUDIT - " in text[:96]:
         _add_audit(fields, text[text.index("AUDIT - ") :])
+    elif "[ssl_" in text[:16]:
+        _add_access(fields, text)
     elif code is not None:
         _add_session(fields, text)
     _add_state(fields, text)
@@ -138,6 +145,19 @@ def _add_session(fields: dict[str, Value], text: str) -> None:
         put(fields, "user.name", user[1] or user[2] or user[3])
     if fields.get("event.code") == "01490102":
         fields["event.outcome"] = "failure" if "deny" in text.lower() or "denied" in text.lower() else "success"
+
+
+def _add_access(fields: dict[str, Value], text: str) -> None:
+    """The web server of its own interface."""
+    match = _ACCESS.match(text)
+    if match is None:
+        return
+    names = ("@timestamp", "source.ip", "", "user.name", "@timestamp", "tls.version", "tls.cipher",
+             "http.request.method", "url.original", "http.response.status_code")  # fmt: skip
+    for name, value in zip(names, match.groups(), strict=True):
+        if name and value:
+            put(fields, name, value)
+    fields |= {"event.category": ("web",), "event.type": ("access",), "event.action": "http-request"}
 
 
 def _add_state(fields: dict[str, Value], text: str) -> None:

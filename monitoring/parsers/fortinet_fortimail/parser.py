@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 
 from monitoring.event import Value
-from monitoring.parsers import Line, Pairs, Parsed, put
+from monitoring.parsers import Line, Pairs, Parsed, pairs_of, put
 
 _ADDRESS = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?![\w.])")
 _USER = re.compile(r"(?i)\buser '?([^\s',()]{1,128})|from=<([^<>]{1,256})>")
+_COMMAS = re.compile(r"date=[\d-]{8,10},")
+
+
+def read(line: Line) -> Pairs | None:
+    return pairs_of(line.text, "," if _COMMAS.search(line.text, 0, 200) else " ")
 
 
 def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:

@@ -31,13 +31,16 @@ _KEYS = {
     "Rule": "rule.name",
     "Rule Name": "rule.name", "CIDS Signature string": "rule.name", "CIDS Signature ID": "rule.id",
     "Event time": "@timestamp",
-    "Begin": "event.start", "Event Type": "canh.sep.event", "Caller Process Name": "process.executable",
+    "Begin": "@timestamp", "Action": "canh.sep.action", "Event Type": "canh.sep.event",
+    "Caller Process Name": "process.executable",
     "Caller Process ID": "process.pid", "Device ID": "canh.device.id", "Risk type": "rule.category",
     "Category type": "rule.category",
     "Category set": "canh.sep.category_set", "Description": "message", "Scan ID": "event.code",
     "Action Type": "canh.sep.action_type",
     "Intrusion Payload URL": "canh.sep.payload_url", "SONAR Engine Status": "canh.sep.sonar",
 }  # fmt: skip
+_HOST = re.compile(r"[\w-]{1,64}(?:\.[\w-]{1,63}){0,8}\Z")
+_WORDS = frozenset(("Inbound", "Outbound", "Blocked", "Allowed", "TCP", "UDP", "ICMP", "None", "Others", "Unknown"))
 _TRANSPORTS = frozenset(("TCP", "UDP", "ICMP", "ETHERNET", "OTHERS"))
 
 _MALWARE: dict[str, Value] = {
@@ -72,8 +75,10 @@ def parse(line: Line) -> Parsed | None:
             fields["network.direction"] = value.lower()
         elif value in ("Blocked", "Allowed"):
             fields["canh.sep.action"] = value
-    if bare and "message" not in fields:
-        fields["message"] = bare[0]
+    if bare and _HOST.match(bare[0]) and bare[0] not in _WORDS:
+        fields.setdefault("host.name", bare[0])
+    elif bare:
+        fields.setdefault("message", bare[0])
     _turn(fields)
     fields |= _kind(fields, pairs, bare, text)
     add_sentence(fields, str(fields.get("message", "")))

@@ -16,7 +16,10 @@ def read(line: Line) -> Pairs | None:
         return flat_of(inside if isinstance(inside, dict) else line.document)
     text = line.text
     if "CEF:" in text or "LEEF:" in text:
-        return any_pairs(line)
+        found = any_pairs(line)
+        if found is not None and "leef.id" in found:
+            found.setdefault("action", found.get("cat", ""))
+        return found
     pairs = pairs_of(text, "\t" if "\t" in text else "," if '",' not in text and ",action=" in text else " ")
     if "\t" in text:
         first = text.partition("\t")[0]

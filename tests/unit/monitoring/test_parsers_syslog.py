@@ -60,6 +60,7 @@ FORMS = [
     ("<34>Nov 22 10:15:04 web1 just words", "2026-11-22T03:15:04", "web1", "", "just words"),
     ("<34> 11/22/2026:10:15:04 GMT ns1 x : y", "2026-11-22T10:15:04", "ns1", "", "x : y"),  # NetScaler
     ("<34>Nov 22 10:15:04 web1 CEF: 0|V|P|1|2|n|3|a=b", "2026-11-22T03:15:04", "web1", "", "CEF: 0|V|P|1|2|n|3|a=b"),
+    ("<34>Nov 22 10:15:04 b1 notice mcpd[65]: hello", "2026-11-22T03:15:04", "b1", "mcpd", "hello"),  # BIG-IP
     ("<34>su: hello", None, None, "su", "hello"),
     ("<34>hello", None, None, "", "hello"),
     ("<999>Nov 22 10:15:04 web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),
