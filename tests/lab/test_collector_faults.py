@@ -186,6 +186,7 @@ def inform(n: int) -> bytes:
     return ber.tlv(ber.SEQUENCE, ber.integer_of(1) + ber.tlv(ber.OCTETS, b"kin") + pdu)
 
 
+@pytest.mark.timeout(120 + 20 * KILLS)
 @pytest.mark.parametrize("receivers", [1, 2])
 def test_killed_again_and_again_under_load_nothing_acknowledged_is_missing_or_doubled(
     collecting: Collecting, receivers: int
