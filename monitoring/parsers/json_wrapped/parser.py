@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC
+from functools import cache
 from typing import Any
 
 from monitoring.event import Value
 from monitoring.parsers import Line, document_in, put
 from monitoring.parsers._formats import flat_of
 from monitoring.parsers._index import load
-from monitoring.parsers.generic_json.parser import fields_of
+from monitoring.parsers.generic_json._reading import fields_of
 from monitoring.syslog import header_of
 
 Fields = dict[str, Value]
@@ -53,6 +54,28 @@ _PROGRAMS = (
     "container_name",
 )
 _ECS = ("ecs", "agent", "winlog", "beat", "@version")  # read by ecs_json
+# With one of these keys an object is a wrapper, whatever it holds.
+_SURE = frozenset(
+    ("stream", "kubernetes", "docker", "MESSAGE", "short_message", "sourcetype", "_raw", "records", "Records",
+    "logEvents",
+     "detail-type", "_source", "logName", "rawmsg", "eventmessage", "MSG", "ident", "logType")
+)  # fmt: skip
+_CARRIED = (
+    "message",
+    "msg",
+    "log",
+    "raw",
+    "Message",
+    "raw_message",
+    "rawMessage",
+    "text",
+    "payload",
+    "original",
+    "event",
+)
+PARSER = "canh.parser"
+SHORTEST_CARRIED = 20  # characters
+LONGEST_PARSED = 32768
 DEEPEST = 4
 
 
@@ -60,7 +83,24 @@ def parse(line: Line) -> Fields | None:
     """The inner message's event; None when there is nothing inside."""
     if line.document is None or any(key in line.document for key in _ECS):
         return None
-    return _unwrapped(line, line.document, DEEPEST)
+    fields = _unwrapped(line, line.document, DEEPEST)
+    if fields is None or any(key in line.document for key in _SURE):
+        return fields
+    return fields if fields.get(PARSER) in _products() else None  # any text can stand below `message`
+
+
+def of_carrier(line: Line) -> Fields | None:
+    """The event of a message of a known product that an object of an unknown one carries; None when there is none."""
+    document = line.document
+    if document is None:
+        return None
+    for key in _CARRIED:
+        text = document.get(key)
+        if isinstance(text, str) and LONGEST_PARSED > len(text) > SHORTEST_CARRIED:
+            inner = _of_text(line, text.strip(), _program(document), 1)
+            if inner.get(PARSER) in _products():
+                return _with_outer(document, inner)
+    return None
 
 
 def of_message(line: Line, text: str, program: str = "") -> Fields:
@@ -70,8 +110,10 @@ def of_message(line: Line, text: str, program: str = "") -> Fields:
 
 def _unwrapped(line: Line, document: Mapping[str, Any], deeper: int) -> Fields | None:
     inner = _inner(line, document, deeper)
-    if inner is None:
-        return None
+    return None if inner is None else _with_outer(document, inner)
+
+
+def _with_outer(document: Mapping[str, Any], inner: Fields) -> Fields:
     outer = flat_of({key: value for key, value in document.items() if key not in _LISTS})
     stated = inner.pop("@timestamp", None)
     fields: Fields = {}
@@ -98,9 +140,7 @@ def _inner(line: Line, document: Mapping[str, Any], deeper: int) -> Fields | Non
     for key in _TEXTS:
         one = document.get(key)
         if isinstance(one, str) and one.strip():
-            return _of_text(
-                line, one.strip(), next((str(document[p]) for p in _PROGRAMS if document.get(p)), ""), deeper
-            )
+            return _of_text(line, one.strip(), _program(document), deeper)
     return None
 
 
@@ -127,7 +167,7 @@ def _of_text(line: Line, text: str, program: str, deeper: int) -> Fields:
     whole = index.parse_whole(line._replace(text=text, document=None, app_name=program))
     fields = {"message": text}
     if whole is not None:
-        return fields | dict(whole[0].fields) | dict(whole[1])
+        return {**fields, PARSER: whole[0].name, **whole[0].fields, **whole[1]}
     header = header_of(text, received=line.received, zone=UTC)
     body, app = (header.message, header.app_name) if header.is_syslog else (text, program)
     if header.is_syslog:
@@ -139,7 +179,7 @@ def _of_text(line: Line, text: str, program: str, deeper: int) -> Fields:
             fields["host.name"] = fields["log.syslog.hostname"]
     found = index.parse(line._replace(text=body, document=None, app_name=app))
     if found is not None:
-        fields |= dict(found[0].fields) | dict(found[1])
+        fields |= {PARSER: found[0].name, **found[0].fields, **found[1]}
     fields.setdefault("event.category", ("host",))
     fields.setdefault("event.type", ("info",))
     return fields
@@ -150,4 +190,14 @@ def _known(line: Line) -> Fields | None:
     found = load().parse(line._replace(text="{}"))
     if found is None or found[0].last:
         return None
-    return {**found[0].fields, **found[1]}
+    return {PARSER: found[0].name, **found[0].fields, **found[1]}
+
+
+@cache
+def _products() -> frozenset[str]:
+    """Parsers that know their product, and the two formats that name it."""
+    return frozenset(name for name, one in load().parsers.items() if not one.last) | {"generic_cef", "generic_leef"}
+
+
+def _program(document: Mapping[str, Any]) -> str:
+    return next((str(document[name]) for name in _PROGRAMS if document.get(name)), "")

@@ -42,6 +42,21 @@ _KINDS = {"AUS": "Success Audit", "AUF": "Failure Audit", "INF": "Information", 
 FEWEST_DATA = 4  # named data; an agent that gives fewer gives none, and only the text tells
 
 
+_XML_KEYS = (
+    "RawXml",
+    "EventXml",
+    "xml",
+    "Xml",
+    "event.original",
+    "Event",
+    "message",
+    "Message",
+    "event",
+    "log",
+    "data",
+)
+
+
 def record_of(line: Line) -> Record | None:
     """The event; None when the message is none of Windows."""
     if line.document is not None:
@@ -64,7 +79,7 @@ def record_of(line: Line) -> Record | None:
 
 
 def _of_document(document: Mapping[str, Any]) -> Record | None:
-    for raw in ("RawXml", "EventXml", "xml", "Xml", "event.original"):
+    for raw in _XML_KEYS:
         xml = document.get(raw)
         if isinstance(xml, str) and "<EventID" in xml:
             return _with_rest(of_xml(xml), document)

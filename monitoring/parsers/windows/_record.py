@@ -19,7 +19,7 @@ _SLOTS = {
         "computer": "computer computername hostname host machinename systemcomputer winlogcomputername agenthostname "
         "hostfqdn devicename",
         "time": "eventtime timecreated systemtime timegenerated eventtimewritten systemtimecreatedsystemtime "
-        "timewritten eventcreatedtime systemtimecreated utctimecreated eventtimestamp",
+        "timewritten timestamp eventcreatedtime systemtimecreated utctimecreated eventtimestamp",
         "message": "message description msg fullmessage shortmessage eventmessage systemmessage renderingmessage "
         "renderinginfomessage winlogmessage eventdescription",
         "record_id": "recordnumber eventrecordid recordid systemeventrecordid winlogrecordid eventrecordnumber",
