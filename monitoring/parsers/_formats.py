@@ -27,6 +27,7 @@ _PIPE = re.compile(r"(?<!\\)((?:\\\\)*)\|")
 _ELEMENT = re.compile(r"\[([^\s\]=\"]+)((?: [^\s\]=\"]+=\"(?:[^\"\\]|\\.)*\")*) ?\]")
 _PARAMETER = re.compile(r" ([^\s\]=\"]+)=\"((?:[^\"\\]|\\.)*)\"")
 DEEPEST = 12
+MOST_OBJECTS = 16  # of a list looked at
 
 
 def pairs_of(text: str, stop: str = " ") -> Pairs:
@@ -139,7 +140,8 @@ def flat_of(document: Mapping[str, Any]) -> Pairs:
     """A JSON object with its nested keys joined by dots.
 
     A list of scalars stays a list; of a list of objects each with a name and a value (`Name`/`Value`, `key`/`value`)
-    the names become keys; of any other the first object's keys are taken, as if it stood alone.
+    the names become keys; of any other the first object's keys are taken, as if it stood alone, and what only a
+    later one has (the evidence of an alert: a host, then a file, then an address).
     """
     return dict(_flat(document, "", DEEPEST))
 
@@ -168,4 +170,10 @@ def _flat_list(values: Sequence[Any], name: str, deeper: int) -> Iterator[tuple[
                     yield f"{name}.{one[label]}", one[content]
             return
     if deeper:
-        yield from _flat(objects[0], f"{name}.", deeper - 1)
+        seen: set[str] = set()
+        for one in objects[:MOST_OBJECTS]:
+            for key, value in _flat(one, f"{name}.", deeper - 1):
+                if key not in seen:
+                    if value not in (None, "", []):
+                        seen.add(key)
+                    yield key, value

@@ -99,13 +99,14 @@ _LABELS = {
 }  # fmt: skip
 _KNOWN = sorted({*_ACCOUNT, *_SECTIONS, *_LABELS}, key=len, reverse=True)
 _LABEL = re.compile(rf"(?:\A|(?<=[\s.;,|]))({'|'.join(map(re.escape, _KNOWN))}):(?=\s|\Z|[^\s\\/])")
-LONGEST_VALUE = 4096
+LONGEST_TEXT, LONGEST_VALUE = 16384, 4096
 
 
 def data_of(text: str) -> dict[str, str]:
     """The data that the text states, by the names Windows gives it."""
     found: dict[str, str] = {}
     section = ""
+    text = text[:LONGEST_TEXT]
     labels = list(_LABEL.finditer(text))
     for at, match in enumerate(labels):
         end = labels[at + 1].start() if at + 1 < len(labels) else len(text)
