@@ -34,6 +34,7 @@ NOTHING = frozenset(
         "<null>",
     ]
 )
+LONGEST_NAME = 32  # characters of a protocol's name; longer text is not kept in a cache
 _WITH_PORT = re.compile(r"(?:\[([^\]]+)\]|(\d{1,3}(?:\.\d{1,3}){3}))(?:[:/#.(](\d{1,5})\)?)?(?:/\w+)?\Z")
 _DOMAIN = re.compile(r"[\w-][\w.-]{0,254}")
 _PORTS = {
@@ -91,6 +92,11 @@ def outcome_of(word: str) -> str:
 
 def transport_of(word: str) -> str:
     """A transport in ECS's words ("tcp", "ipv6-icmp") from a name or number; "" when it is none."""
+    return _transport_of(word) if len(word) <= LONGEST_NAME else ""
+
+
+@lru_cache(maxsize=1024)
+def _transport_of(word: str) -> str:
     lower = word.strip().lower()
     lower = _ALSO.get(lower, lower)
     return PROTOCOLS.get(lower) or (lower if lower in _NUMBERS else "")
@@ -166,9 +172,16 @@ def _port(fields: Fields, name: str, value: str) -> None:
 
 
 def _mac(fields: Fields, name: str, value: str) -> None:
+    if len(value) <= 17:
+        mac = _mac_of(value)
+        if mac:
+            fields[name] = mac
+
+
+@lru_cache(maxsize=65536)
+def _mac_of(value: str) -> str:
     digits = re.sub(r"[^0-9A-Fa-f]", "", value)
-    if len(digits) == 12 and len(value) <= 17:
-        fields[name] = mac_text(":".join(digits[i : i + 2] for i in range(0, 12, 2)))
+    return mac_text(digits) if len(digits) == 12 else ""
 
 
 def _transport(fields: Fields, name: str, value: str) -> None:

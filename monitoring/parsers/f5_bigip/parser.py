@@ -22,9 +22,9 @@ _PAIR = re.compile(
     r"\b(user|host|tty|start|end|partition|level|attempts|folder|status|from|ip)=(?:\[([^\]]*)\]|\"([^\"]*)\"|(\S+))"
 )
 _ACCESS = re.compile(
-    r"\[ssl_(?:acc|req)\]\s{0,3}(?:\[([^\]]{10,40})\] )?([0-9A-Fa-f.:]{3,45}) (?:(\S{1,64}) (\S{1,128}) )?"
+    r"\[ssl_(?:acc|req)\]\s{0,3}(?:\[([^\]]{10,40})\] )?([0-9A-Fa-f.:]{3,45}) (?:(-) (\S{1,128}) )?"
     r"(?:\[([^\]]{10,40})\] )?(?:(TLS\S{1,8}) (\S{1,64}) )?\"(?:([A-Z]{3,10}) )?([^\s\"]{1,2048})[^\"]{0,16}\""
-    r"(?: (\d{3}))?"
+    r"(?: (\d{3}) )?"
 )
 _MEMBER_END = re.compile(r"(?:/Common/)?(\d{1,3}(?:\.\d{1,3}){3})[:.](\d{1,5})")
 _CLIENT = re.compile(r"(?:client IP|Client IP|client ip|from|clientip|IP:?) ([0-9A-Fa-f.:]{3,45})(?:\s|,|\Z)")
