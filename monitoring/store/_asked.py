@@ -94,6 +94,35 @@ def slices_of(segments: Sequence[Segment], low: int, high: int, rows: int) -> li
     return list(pairwise(ends))
 
 
+def key_of(row: dict[str, Any]) -> Key:
+    return row[_columns.TIME], row[_columns.ID]
+
+
+def groups_of(segments: list[Segment]) -> list[list[Segment]]:
+    """Segments by stream-independent hour, the ones that reach latest first."""
+    hours: dict[str, list[Segment]] = {}
+    for segment in segments:
+        hours.setdefault(segment.hour, []).append(segment)
+    return sorted(hours.values(), key=lambda group: max(s.max_us for s in group), reverse=True)
+
+
+def marks_for(values: Sequence[object], mark: str = "?") -> str:
+    return ", ".join([mark] * len(values))
+
+
+def names_of(fields: Sequence[str]) -> list[str]:
+    """The columns that events with these fields are made of; without any, all of them."""
+    columns = [field.name for field in _columns.schema() if not field.name.endswith("#n")]
+    if not fields:
+        return columns
+    wanted = {_columns.TIME, _columns.ID, *(n for n in columns if any(n == f or n.startswith(f"{f}.") for f in fields))}
+    if "message" in wanted:
+        wanted |= {"event.original", _columns.LENGTH}
+    if not wanted.issuperset({*fields} - {"event.id"}):  # the JSON holds what is no column, and what lies below a name
+        wanted.add(_columns.REST)
+    return [name for name in columns if name in wanted]
+
+
 def us(naive: datetime) -> int:
     return (naive.replace(tzinfo=UTC) - BEGINNING) // timedelta(microseconds=1)
 

@@ -21,7 +21,19 @@ from monitoring.errors import QueryError, StoreError
 from monitoring.event import Event
 from monitoring.store import _columns, _duck, _grams, _manifest, _sql
 from monitoring.store._answers import Bucket, Group, check_groups, check_step, only
-from monitoring.store._asked import BEGINNING, END, Asked, Key, from_us, slices_of, us
+from monitoring.store._asked import (
+    BEGINNING,
+    END,
+    Asked,
+    Key,
+    from_us,
+    groups_of,
+    key_of,
+    marks_for,
+    names_of,
+    slices_of,
+    us,
+)
 from monitoring.store._manifest import Manifest, Segment
 
 PAGE = 2000  # rows of a search held at once
@@ -116,7 +128,7 @@ class Store:
         if not ids:
             return []
         octets = [_columns.id_octets(text) for text in ids]
-        where = f"{_columns.ID} IN ({_marks(octets, '?::BLOB')})"
+        where = f"{_columns.ID} IN ({marks_for(octets, '?::BLOB')})"
         asked = Asked(where, list(octets), BEGINNING, END, _grams.of_ids(octets))
         found = {_columns.id_octets(event.id): event for event in self._search(asked, len(octets), ())}
         return [found[one] for one in dict.fromkeys(octets) if one in found]
@@ -141,13 +153,13 @@ class Store:
                 yield only(_columns.event_of(row), fields)
             if len(page) < size:
                 return
-            after = _key_of(page[-1])
+            after = key_of(page[-1])
             left -= size
 
     def _scan(self, asked: Asked, fields: tuple[str, ...], oldest_first: bool) -> Iterator[Event]:
         """Slice after slice of time, each of about SLICE rows; a denser one in pages."""
         slices = slices_of(asked.segments(self.manifest(), None), us(asked.start), us(asked.end), SLICE)
-        names = _names(fields)
+        names = names_of(fields)
         for low, high in slices if oldest_first else reversed(slices):
             part, after = asked.between(low, high), None
             while True:
@@ -157,7 +169,7 @@ class Store:
                     yield only(_columns.event_of(dict(zip(names, row, strict=True))), fields)
                 if len(rows) < SLICE:
                     break
-                after = _key_of(dict(zip(names, rows[-1], strict=True)))
+                after = key_of(dict(zip(names, rows[-1], strict=True)))
 
     def _sorted(
         self, manifest: Manifest, asked: Asked, after: Key | None, names: list[str], oldest_first: bool
@@ -186,7 +198,7 @@ class Store:
             segments = asked.segments(manifest, after)
             found = self._keys(asked, segments, size, after)
             rows = [row for group, keys in found for row in self._full(group, keys, fields)]
-            return sorted(rows, key=_key_of, reverse=True)
+            return sorted(rows, key=key_of, reverse=True)
 
         return self._retried(read)
 
@@ -199,7 +211,7 @@ class Store:
         """
         found: list[tuple[Key, int]] = []
         chunks: list[list[Segment]] = []
-        waiting, at_once = _groups(segments), 1
+        waiting, at_once = groups_of(segments), 1
         while waiting:
             groups, waiting = waiting[:at_once], waiting[at_once:]
             least = us(found[-1][0][0]) if len(found) >= size else None
@@ -223,12 +235,12 @@ class Store:
         """The rows of some keys of some segments."""
         times = sorted({key[0] for key in keys})
         holding = [s for s in segments if any(s.min_us <= us(time) <= s.max_us for time in times)]
-        names = _names(fields)
+        names = names_of(fields)
         database = self._connection(holding)
         source = _duck.source(database, self._folder, holding)
         sql = (
             f"SELECT {', '.join(map(_duck.quoted, names))} FROM {source} "  # noqa: S608 - names of ours
-            f"WHERE {_TIME} IN ({_marks(times)}) AND {_columns.ID} IN ({_marks(keys, '?::BLOB')})"
+            f"WHERE {_TIME} IN ({marks_for(times)}) AND {_columns.ID} IN ({marks_for(keys, '?::BLOB')})"
         )
         found = database.execute(sql, [*times, *(key[1] for key in keys)]).fetchall()
         return [dict(zip(names, row, strict=True)) for row in found]
@@ -273,35 +285,6 @@ class Store:
             if keeps:
                 self._kept |= files
             return _duck.cursor_of(self._database, keep_metadata=keeps)
-
-
-def _key_of(row: dict[str, Any]) -> Key:
-    return row[_columns.TIME], row[_columns.ID]
-
-
-def _groups(segments: list[Segment]) -> list[list[Segment]]:
-    """Segments by stream-independent hour, the ones that reach latest first."""
-    hours: dict[str, list[Segment]] = {}
-    for segment in segments:
-        hours.setdefault(segment.hour, []).append(segment)
-    return sorted(hours.values(), key=lambda group: max(s.max_us for s in group), reverse=True)
-
-
-def _marks(values: Sequence[object], mark: str = "?") -> str:
-    return ", ".join([mark] * len(values))
-
-
-def _names(fields: Sequence[str]) -> list[str]:
-    """The columns that events with these fields are made of; without any, all of them."""
-    columns = [field.name for field in _columns.schema() if not field.name.endswith("#n")]
-    if not fields:
-        return columns
-    wanted = {_columns.TIME, _columns.ID, *(n for n in columns if any(n == f or n.startswith(f"{f}.") for f in fields))}
-    if "message" in wanted:
-        wanted |= {"event.original", _columns.LENGTH}
-    if not wanted.issuperset({*fields} - {"event.id"}):  # the JSON holds what is no column, and what lies below a name
-        wanted.add(_columns.REST)
-    return [name for name in columns if name in wanted]
 
 
 def _text_of(field: str) -> str:
