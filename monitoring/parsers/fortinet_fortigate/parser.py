@@ -36,7 +36,12 @@ def pairs_of_cef(text: str) -> Pairs | None:
 
 def read(line: Line) -> Pairs | None:
     text = line.text
-    pairs = pairs_of_cef(text) if "CEF:" in text else pairs_of(text, "," if _COMMAS.search(text, 0, 200) else " ")
+    if line.document is not None:
+        pairs: Pairs | None = {key: str(value) for key, value in line.document.items() if value is not None}
+    elif "CEF:" in text:
+        pairs = pairs_of_cef(text)
+    else:
+        pairs = pairs_of(text, "," if _COMMAS.search(text, 0, 200) else " ")
     if not pairs:
         return None
     if "log_id" in pairs:
