@@ -38,6 +38,7 @@ _PROCESS, _FILE = frozenset(("process", "proc")), frozenset(("file", "attachment
 _PARENT = frozenset(("parent", "ppid"))
 _ADDRESS = frozenset(("ip", "ips", "address", "addr", "ipaddress", "ipv4", "ipv6", "4", "6"))
 _PORT, _MAC = frozenset(("port",)), frozenset(("mac", "macaddress", "macaddr"))
+_ENDS = {"ip": "ip", "addr": "ip", "address": "ip", "port": "port", "mac": "mac"}
 _NAME = frozenset(("name", "username", "login", "upn", "account", "user", "alias", "nickname"))
 _SHOWN = frozenset(("email", "mail", "display", "full"))
 
@@ -58,6 +59,9 @@ def place_of(key: str) -> str:
     side = _side(before)
     if side and (last in _ADDRESS or last in _PORT or last in _MAC or last in ("bytes", "packets")):
         return f"{side}.{'ip' if last in _ADDRESS else last if last in ('port', 'bytes', 'packets') else 'mac'}"
+    if len(words) == 2 and (side := _side((last,))) and words[0] in _ENDS:  # ipSrc, portDst
+        return f"{side}.{_ENDS[words[0]]}"
+    side = _side(before)
     if _has(before, _PROCESS) or _has(before, _PARENT):
         return _process(words, last)
     if last in ("user", "username", "login", "account", "actor", "operator", "upn") and not _has(before, _HOST):
