@@ -21,6 +21,26 @@ _FLOW = re.compile(
     r"([0-9A-Fa-f.:]{2,45}?)(?::(\d{1,5}))?(?=\s|\Z|\()"
 )
 
+# `Connection Type: Start, User: x, Access Control Rule Name: y, ..., {TCP} 192.0.2.1:5 -> 192.0.2.2:443`, before FTD
+_SPACED = re.compile(r"(?:\A|[\],] ?)([A-Z][A-Za-z]{1,24}(?: [A-Z][A-Za-z]{0,24}| of){0,5}): ")
+_NAMES = {
+    "AccessControlRuleReasons": "AccessControlRuleReason",
+    "InterfaceIngress": "IngressInterface",
+    "InterfaceEgress": "EgressInterface",
+    "SecurityZoneIngress": "IngressZone",
+    "SecurityZoneEgress": "EgressZone",
+    "SecurityIntelligenceMatchingIP": "SecIntMatchingIP",
+    "SecurityIntelligenceCategory": "IPReputationSICategory",
+    "WebApp": "WebApplication",
+}
+# What a person did in the management centre: `fmc1: admin@192.0.2.1, Policies > Access Control, Save Policy web`
+_AUDIT = re.compile(r"(?:\S{1,64}: )?([\w.\\-]{1,64})@(\S{2,64}), ([^,]{1,256}), (.{1,512})\Z", re.DOTALL)
+_DONE = re.compile(
+    r"(Login (?:Success|Fail\w*)|Login|Logout|Session Expired)"
+    r"|(Save|Creat|Modif|Delet|Add|Remov|Appl|Deploy|Edit|Import)"
+)
+_NOTHING = frozenset(("", "Unknown", "No Authentication Required", "<none>", "None", "N/A", "(null)"))
+
 
 def read(line: Line) -> Pairs | None:
     """The pairs; None when this is no security event."""
@@ -30,19 +50,42 @@ def read(line: Line) -> Pairs | None:
     if mark is not None:
         found["event.severity"], found["event.code"] = mark[1], mark[2]
         text = text[mark.end() :]
+    elif "Access Control Rule Action: " in text:
+        return _connection(text)
     elif "AccessControlRuleAction: " not in text:
         return _alert(text)
     keys = list(_PAIR.finditer(text))
     for at, key in enumerate(keys):
         end = keys[at + 1].start() if at + 1 < len(keys) else len(text)
         value = text[key.end() : end].strip().rstrip(",").strip('"')
-        if value and value not in ("Unknown", "No Authentication Required", "<none>"):
+        if value not in _NOTHING:
             found.setdefault(key[1], value)
+    return found
+
+
+def _connection(text: str) -> Pairs:
+    found: Pairs = {}
+    flow = _FLOW.search(text)
+    keys = list(_SPACED.finditer(text, 0, len(text) if flow is None else flow.start()))
+    ends = [key.start() for key in keys[1:]] + [len(text) if flow is None else flow.start()]
+    for key, end in zip(keys, ends, strict=True):
+        name, value = key[1].replace(" ", ""), text[key.end() : end].strip(" ,")
+        if value not in _NOTHING:
+            found.setdefault(_NAMES.get(name, name), value)
+    if "ConnectionType" in found:
+        found["event.code"] = "430003" if found["ConnectionType"] == "End" else "430002"
+    if flow is not None:
+        found |= dict(zip(("Protocol", "SrcIP", "SrcPort", "DstIP", "DstPort"), flow.groups(), strict=True))
     return found
 
 
 def _alert(text: str) -> Pairs | None:
     alert = _ALERT.search(text)
+    audit = _AUDIT.match(text) if alert is None else None
+    if audit is not None:
+        done = _DONE.search(audit[4]) or _DONE.search(audit[3])
+        what = "" if done is None else done[1] or "changed"
+        return dict(zip(("User", "SrcIP", "Page", "Audit", "Done"), (*audit.groups(), what or "seen"), strict=True))
     if alert is None:
         return {"SFIMS": text} if "SFIMS" in text or "Snort Alert" in text else None
     found: Pairs = {"event.code": "430001", "SID": alert[1], "Message": alert[2].strip()}

@@ -48,6 +48,8 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
     duration = str(fields.pop("canh.screenos.duration", ""))
     if duration.isdecimal():
         fields["event.duration"] = int(duration) * 1_000_000_000
+    if "network.protocol" in fields:  # `msrpc Endpoint Mapper(tcp)`
+        fields["network.protocol"] = str(fields["network.protocol"]).partition("(")[0]
     for side in ("source", "destination"):
         if fields.get(side + ".nat.ip") == fields.get(side + ".ip"):
             fields.pop(side + ".nat.ip", None)
