@@ -33,6 +33,11 @@ _USERNAME = re.compile(
     r"[Uu]sername '([^']{1,128})'|Username: ([^\s,]{1,128})|user(?:name)?[:=] ?'?\"?([^\s'\",]{1,128})"
 )
 _STATE = re.compile(r"monitor status (\w+)|status (\w+)\.|is (now )?(up|down|available)")
+_PROGRAMS = frozenset(
+    ("mcpd", "tmm", "bigd", "apmd", "tmsh", "iControlPortal.cgi", "sod", "big3d", "gtmd", "mprov", "scriptd", "alertd",
+     "iprepd", "icrd_child", "apm_websso", "rba", *(f"tmm{number}" for number in range(16)))
+)  # fmt: skip
+_MARKS = ("AUDIT - ", "pam_audit", "[ssl_acc]", "[ssl_req]", "Rule /Common/")
 _LOGIN: dict[str, Value] = {"event.category": ("authentication",), "event.type": ("start",), "event.action": "login"}
 _KINDS: dict[str, dict[str, Value]] = {
     "01490500": {"event.category": ("session", "network"), "event.type": ("start",), "event.action": "vpn-login"},
@@ -75,6 +80,14 @@ def parse(line: Line) -> Parsed | None:
     text = line.text[head.end() :]
     if text.count('="') > 3 and code is None:
         return None  # pairs: the application and the network firewall's
+    name = program or line.app_name
+    if (
+        code is None
+        and name not in _PROGRAMS
+        and "pam_audit" not in name
+        and not any(mark in line.text[:256] for mark in _MARKS)
+    ):
+        return None
     fields: dict[str, Value] = {}
     if program:
         put(fields, "process.name", program)

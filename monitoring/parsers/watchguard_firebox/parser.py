@@ -21,6 +21,7 @@ _PACKET = re.compile(
 _TRAFFIC = re.compile(  # Traffic Monitor's own order
     rf"(Allow|Deny) ({_IP}) ({_IP}) ([\w.-]{{1,32}})/(\w{{1,12}}) (\d{{1,5}}) (\d{{1,5}}) (\S{{1,64}}) (\S{{1,64}}) "
 )
+_NUMBER = re.compile(r"\bmsg_id=\"[0-9A-F]{4}-[0-9A-F]{4}\"")
 _POLICY = re.compile(r"\(([^()]{1,128}-\d{2})\)")
 _LOGIN = re.compile(r"user (?:'|\")?([^\s'\"]{1,128}?)(?:'|\")? (?:from|logged|login)|[Uu]ser '?([^\s'\[]{1,128})'?")
 _KEYS: dict[str, str] = {
@@ -61,6 +62,8 @@ def parse(line: Line) -> Parsed | None:
         pairs = leef_of(text) or {}
         _add(fields, pairs, _LEEF)
         return _finish(fields, str(pairs.get("disp", "")), text)
+    if _NUMBER.search(text) is None:
+        return None
     head = _SERIAL.match(text)
     if head is not None:
         put(fields, "observer.name", head[1])
