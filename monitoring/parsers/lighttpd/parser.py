@@ -30,4 +30,11 @@ def parse(line: Line) -> dict[str, Value] | None:
         fields["log.origin.file.name"] = error[2]
         fields["message"] = error[3]
         add_words(fields, error[3])
+        if any(word in error[3] for word in ("password", "auth failed", "invalid token")):
+            fields |= {
+                "event.action": "login",
+                "event.category": ("web", "authentication"),
+                "event.type": ("info", "start"),
+                "event.outcome": "failure",
+            }
     return fields

@@ -11,6 +11,7 @@ from monitoring.parsers._access import access_of, add_request, add_status
 _ERROR = re.compile(r"(?:(\d{4}/\d{2}/\d{2} \d{2}:\d{2}:\d{2}) )?\[(\w+)\] (\d+)#(\d+): (?:\*(\d+) )?(.*)", re.DOTALL)
 _DETAIL = re.compile(r', (client|server|host|upstream|referrer|login): "?([^",]+)"?')
 _REQUEST = re.compile(r', request: "([A-Z]{1,16} [^"]+)"')
+_USER = re.compile(r"user \"([^\"]{1,255})\"(?: was not found|: password mismatch)")
 _MODSECURITY = re.compile(r'\[(id|msg|severity|uri|unique_id|hostname) "([^"]*)"\]')
 _JSON = {
     "remote_addr": "source.ip", "remote_port": "source.port", "client_ip": "source.ip", "remote_user": "user.name",
@@ -91,6 +92,15 @@ def _error(match: re.Match[str]) -> dict[str, Value]:
         fields["network.protocol"] = "http"
         add_request(fields, request[1])
     fields["event.reason"] = message.partition(", client:")[0]
+    user = _USER.match(message)
+    if user is not None:
+        put(fields, "user.name", user[1])
+        fields |= {
+            "event.action": "login",
+            "event.category": ("web", "authentication"),
+            "event.type": ("error", "start"),
+            "event.outcome": "failure",
+        }
     if "ModSecurity" in message:
         _add_rule(fields, message)
     return fields

@@ -23,6 +23,7 @@ _PID = re.compile(r"\[(\d{1,10})(?:-\d{1,9})?\]|(?:^|\s)(\d{2,10})(?=[\s:]|$)|:(
 _WHO = re.compile(r"(?<![\w.])([\w.-]{1,63}|\[unknown\])@([\w.-]{1,63}|\[unknown\])")
 _PAIR = re.compile(r"\b(user|db|app|client|database|host)=([^,\s]{0,255})")
 _FROM = re.compile(r"((?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F]{0,4}:[0-9a-fA-F:]{3,40})\((\d{1,5})\)")
+_ALONE = re.compile(r"(?:^|\s)((?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F]{1,4}:[0-9a-fA-F:]{3,40})(?=\s|$)")
 _CSV = ("when", "user", "database", "pid", "from", "session", "number", "tag", "session_start", "vtx", "tx", "level",
         "code", "message", "detail", "hint", "internal", "internal_at", "context", "query", "query_at", "location",
         "app", "backend")  # fmt: skip
@@ -81,6 +82,9 @@ def _add_prefix(fields: dict[str, Value], prefix: str) -> None:
     if origin is not None:
         put(fields, "source.ip", origin[1])
         put(fields, "source.port", origin[2])
+    elif "source.ip" not in fields:
+        alone = _ALONE.search(prefix)
+        put(fields, "source.ip", None if alone is None else alone[1])
     pid = _PID.search(prefix)
     if pid is not None:
         put(fields, "process.pid", pid[1] or pid[2] or pid[3])
