@@ -13,7 +13,7 @@ import uvloop
 
 from monitoring import collector
 from monitoring.collector import Collector, CollectorSettings
-from monitoring.receivers import Listen
+from monitoring.receivers import Listen, Ports
 from monitoring.spool import Received, Spool, SpoolReader, spools
 from tests.unit.monitoring.lab import province
 
@@ -81,3 +81,19 @@ def test_a_defect_ends_it_loudly_instead_of_receiving_into_nothing(
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
+
+
+def test_sockets_of_one_port_are_bound_once_and_a_foreign_one_is_noticed() -> None:
+    ports = Ports()
+    anywhere = Listen(address="127.0.0.1", port=0)
+    ports.hold_udp(anywhere, processes=3, receive_buffer=1 << 16)
+    taken = [ports.take("udp", anywhere, number) for number in (1, 2, 3)]
+    assert len({sock.getsockname() for sock in taken if sock is not None}) == 1
+    assert ports.take("udp", anywhere, 4) is None
+    there = Listen(address="127.0.0.1", port=taken[0].getsockname()[1] if taken[0] else 0)
+    with pytest.raises(Exception, match="already in use"):
+        Ports().hold_udp(there, processes=2, receive_buffer=1 << 16)
+    ports.close()
+    for sock in taken:
+        assert sock is not None
+        sock.close()

@@ -20,10 +20,18 @@ from monitoring.spool import SpoolReader, spools
 from monitoring.stats import balance_of
 from monitoring.usage import Level, Usage, UsagePolicy, default_receivers
 from tests.unit.monitoring.lab import province
-from tests.unit.monitoring.test_processes import messages_of
 
 LOCAL = (Listen(address="127.0.0.1", port=0),)
 BUDGET = 1_000_000
+
+
+def messages_of(spool: Path) -> list[bytes]:
+    reader, position, found = SpoolReader(spool), 0, list[bytes]()
+    while True:
+        records, position = reader.read(position, 100_000)
+        if not records:
+            return found
+        found += [r.raw for r in records]
 
 
 @given(shares=st.lists(st.floats(0, 1), max_size=50))

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from monitoring.receivers.sockets import Listen, Ports
 from monitoring.spool import SpoolReader, spools
 from monitoring.stats import balance_of
 from tests.unit.monitoring.lab import ROOT
+from tests.unit.monitoring.test_usage import messages_of
 
 
 def eventually(is_so: Callable[[], bool], within_s: float = 20.0) -> None:
@@ -26,15 +26,6 @@ def eventually(is_so: Callable[[], bool], within_s: float = 20.0) -> None:
     while not is_so():
         assert time.monotonic() < until, "it did not happen in time"
         time.sleep(0.02)
-
-
-def messages_of(spool: Path) -> list[bytes]:
-    reader, position, found = SpoolReader(spool), 0, list[bytes]()
-    while True:
-        records, position = reader.read(position, 100_000)
-        if not records:
-            return found
-        found += [r.raw for r in records]
 
 
 class Collecting:
@@ -202,19 +193,3 @@ def test_fewer_receivers_than_before_leave_no_message_and_no_read_segment(start:
     assert len(second.spooled()) == 40, "what nobody read stays"
     assert balance_of(second.data).total("received") == 40
     assert second.stop() == 0
-
-
-def test_sockets_of_one_port_are_bound_once_and_a_foreign_one_is_noticed() -> None:
-    ports = Ports()
-    anywhere = Listen(address="127.0.0.1", port=0)
-    ports.hold_udp(anywhere, processes=3, receive_buffer=1 << 16)
-    taken = [ports.take("udp", anywhere, number) for number in (1, 2, 3)]
-    assert len({sock.getsockname() for sock in taken if sock is not None}) == 1
-    assert ports.take("udp", anywhere, 4) is None
-    there = Listen(address="127.0.0.1", port=taken[0].getsockname()[1] if taken[0] else 0)
-    with pytest.raises(Exception, match="already in use"):
-        Ports().hold_udp(there, processes=2, receive_buffer=1 << 16)
-    ports.close()
-    for sock in taken:
-        assert sock is not None
-        sock.close()
