@@ -11,7 +11,8 @@ NANOSECONDS = 1_000_000_000
 _QUOTED = re.compile(r"([A-Za-z_][\w .()-]{0,63}?): ?\"((?:[^\"\\]|\\.){0,8192})\"", re.DOTALL)
 _PLAIN = re.compile(r"(?:^|; ?|\[)([A-Za-z_][\w .()-]{0,63}?): ?([^;]{0,4096})")
 _BARS = re.compile(r"(?:^|(?<!\\)\|)([A-Za-z_][\w .()-]{0,63})=((?:[^|\\]|\\.){0,8192})", re.DOTALL)
-_SENDER = re.compile(r"(\w{1,32}) (\d{1,10}) - \[")  # what is left of RFC 5424, whose structured data this is not
+# What is left of RFC 5424, whose structured data this is not.
+_SENDER = re.compile(r"(?:([\w.-]{1,128}) )?(\w{1,32}) (\d{1,10}) - \[")
 _LABELS = {"Update": "update", "Rule Name": "rule_name", "Source OS": "os_name", "Application Name": "appi_name"}
 _CEF_NAMES = {"act": "action", "cef.product": "product", "rule_uid": "rule_uid", "ifname": "ifname"}
 
@@ -76,7 +77,8 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
             break
     sender = _SENDER.match(line.text)
     if sender is not None:
-        fields["process.name"], fields["process.pid"] = sender[1], int(sender[2])
+        fields["process.name"], fields["process.pid"] = sender[2], int(sender[3])
+        put(fields, "observer.name", sender[1])
     elif "observer.name" not in fields:
         put(fields, "observer.name", str(pairs.get("originsicname", "")).partition(",")[0].lower().removeprefix("cn="))
     if "observer.product" not in fields:
