@@ -74,6 +74,8 @@ def record_of(line: Line) -> Record | None:
     if line.structured:
         found = _of_pairs(structured_pairs(line.structured), text)
         if found is not None:
+            if line.app_name != "-":  # NXLog puts the source there
+                found.system.setdefault("provider", line.app_name.replace("_", " "))
             return found
     return _of_pairs(pairs_of(text), text)
 
