@@ -66,7 +66,8 @@ _ALMOST_5424 = re.compile(r"1 (?=\d{4}-\d\d-\d\d|\d{10}[. ]|[A-Z][a-z]{2} {1,2}\
 _PRIORITY = re.compile(r"\s{0,8}<(\d{1,3})>\s{0,4}")
 _COUNTED = re.compile(r"\d{1,6} (?=<\d{1,3}>)")  # the length of RFC 6587, left there by who recorded the line
 _TAG = re.compile(
-    r"(?!CEF: ?\d\||LEEF: ?\d)([^\s:\[\]<>{}\"=,%|][^\s:\[\]<>{}\"=,|]{0,63})(?:\[([^\]\s]{0,64})\])?:(?: |\Z)"
+    r"(?!CEF: ?\d\||LEEF: ?\d|#[A-Z\d]{2,16}-[0-7]-)"
+    r"([^\s:\[\]<>{}\"=,%|][^\s:\[\]<>{}\"=,|]{0,63})(?:\[([^\]\s]{0,64})\])?:(?: |\Z)"
 )
 _LEVEL = re.compile(
     r"(emerg|alert|crit|err|error|warning|warn|notice|info|debug) (?=[A-Za-z][\w./()-]{1,63}(?:\[\d{1,10}\])?: )"

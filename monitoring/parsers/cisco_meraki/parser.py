@@ -15,6 +15,7 @@ _KIND = re.compile(
 )
 _TAIL = re.compile(r" (request|pattern|message|decision): ?(.*)\Z", re.DOTALL)
 _REQUEST = re.compile(r"([A-Z]{3,16}) (\S{1,2048})")
+_PEER = re.compile(r"Peer (?:IP|port)=([\w.:]{1,45})")
 _SENTENCES = tuple(
     (kind, re.compile(pattern))
     for kind, pattern in (
@@ -24,7 +25,11 @@ _SENTENCES = tuple(
         ("dhcp_lease", r"dhcp lease of ip (?P<ip>\S+) from (?:server mac (?P<dhost>\S+?)|mx mac (?P<mx>\S+?)) "
                        r"for client mac (?P<client_mac>\S+)"
                        r"(?: with hostname (?P<hostname>\S+))?(?: from router (?P<server>\S+))?"),
-        ("dhcp_no_offers", r"dhcp no offers for mac (?P<client_mac>\S+)(?: host = (?P<server>\S+))?"),
+        ("dhcp_no_offers", r"dhcp no offers for mac (?P<client_mac>\S+)(?: host = (?P<ip>\S+))?"),
+        ("vpn_established", r"Site-to-site VPN: IPsec-SA established: \S+ (?P<src>[^\s\[]+)\[(?P<sport>\d+)\]->"
+                            r"(?P<dst>[^\s\[]+)\[(?P<dport>\d+)\]"),
+        ("vpn_expired", r"Site-to-site VPN: IPsec-SA (?:expired|deleted|request for \S+ queued).{0,64}?"
+                        r"(?P<src>[\d.]+)\[(?P<sport>\d+)\]->(?P<dst>[\d.]+)\[(?P<dport>\d+)\]"),
         ("dhcp_blocked", r"Blocked DHCP server response from (?P<client_mac>\S+)(?: on VLAN (?P<vlan_id>\d+))?"),
         ("port_down", r"[Pp]ort (?P<port>\w+) status changed from \S+ to down"),
         ("port_up", r"[Pp]ort (?P<port>\w+) status changed from \S+ to \S+"),
@@ -47,7 +52,11 @@ def read(line: Line) -> Pairs | None:
     first = rest.partition(" ")[0]
     if first and "=" not in first:
         _add_word(found, kind, first, rest)
+    if first.startswith("anyconnect_vpn_"):
+        found.update(zip(("src", "sport"), _PEER.findall(rest), strict=False))
     for key, value in pairs_of(rest).items():
+        if key == "type" and kind not in ("events", "airmarshal_events"):
+            key = "icmp_type"
         found.setdefault(key, value.strip("'") if isinstance(value, str) else value)
     if "request" in found:
         request = _REQUEST.match(found["request"])
@@ -84,6 +93,8 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
     if pairs["kind"] == "airmarshal_events":  # its ends are radios
         put(fields, "source.mac", pairs.get("src"))
         put(fields, "destination.mac", pairs.get("dst"))
+    if str(pairs.get("type", "")).startswith("anyconnect_vpn_"):
+        fields.pop("observer.ingress.interface.name", None)
     if "event.category" not in fields:
         add_sentence(fields, line.text.partition(str(pairs["kind"]))[2])
         if fields["event.category"] == ("host",):

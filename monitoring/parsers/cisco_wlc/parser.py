@@ -9,7 +9,7 @@ from monitoring.parsers import Line, Pairs
 from monitoring.parsers._network import add_sentence
 
 _MARK = re.compile(
-    r".{0,256}?%[\w-]{1,80}-[0-7]-\w{1,64} ?: ?(?:\[\w{1,4}\] ?)?(?:[\w/]{1,64}\.c:\d{1,6} ?)?", re.DOTALL
+    r".{0,256}?[%#][\w-]{1,80}-[0-7]-\w{1,64} ?: ?(?:\[\w{1,4}\] ?)?(?:[\w/]{1,64}\.c:\d{1,6} ?)?", re.DOTALL
 )
 _AUTHENTICATION = frozenset(("AAA", "DOT1X", "PEM", "WEBAUTH", "LRADIUS", "RBAC", "EMWEB"))
 
