@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from canh_native import pairs
@@ -143,37 +143,41 @@ def flat_of(document: Mapping[str, Any]) -> Pairs:
     the names become keys; of any other the first object's keys are taken, as if it stood alone, and what only a
     later one has (the evidence of an alert: a host, then a file, then an address).
     """
-    return dict(_flat(document, "", DEEPEST))
+    found: Pairs = {}
+    _fill(found, document, "", DEEPEST)
+    return found
 
 
-def _flat(document: Mapping[str, Any], prefix: str, deeper: int) -> Iterator[tuple[str, Any]]:
+def _fill(found: Pairs, document: Mapping[str, Any], prefix: str, deeper: int) -> None:
     for key, value in document.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
+        if type(value) is str:
+            found[name] = value
+        elif isinstance(value, dict):
             if deeper:
-                yield from _flat(value, f"{name}.", deeper - 1)
+                _fill(found, value, f"{name}.", deeper - 1)
         elif isinstance(value, list):
-            yield from _flat_list(value, name, deeper)
+            _fill_list(found, value, name, deeper)
         else:
-            yield name, value
+            found[name] = value
 
 
-def _flat_list(values: Sequence[Any], name: str, deeper: int) -> Iterator[tuple[str, Any]]:
-    objects = [value for value in values if isinstance(value, Mapping)]
+def _fill_list(found: Pairs, values: Sequence[Any], name: str, deeper: int) -> None:
+    objects = [value for value in values if isinstance(value, dict)]
     if not objects:
-        yield name, [value for value in values if not isinstance(value, list)]
+        found[name] = [value for value in values if not isinstance(value, list)]
         return
     for label, content in (("Name", "Value"), ("name", "value"), ("key", "value"), ("Key", "Value"), ("type", "value")):
         if all(label in one and content in one for one in objects):
             for one in objects:
-                if not isinstance(one[content], Mapping | list):
-                    yield f"{name}.{one[label]}", one[content]
+                if not isinstance(one[content], dict | list):
+                    found[f"{name}.{one[label]}"] = one[content]
             return
     if deeper:
-        seen: set[str] = set()
-        for one in objects[:MOST_OBJECTS]:
-            for key, value in _flat(one, f"{name}.", deeper - 1):
-                if key not in seen:
-                    if value not in (None, "", []):
-                        seen.add(key)
-                    yield key, value
+        _fill(found, objects[0], f"{name}.", deeper - 1)
+        for one in objects[1:MOST_OBJECTS]:
+            more: Pairs = {}
+            _fill(more, one, f"{name}.", deeper - 1)
+            for key, value in more.items():
+                if found.get(key) in (None, "", []):
+                    found[key] = value

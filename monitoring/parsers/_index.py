@@ -33,6 +33,7 @@ _ENTERPRISE = re.compile(r"\[[^\s\]=\"@]{1,32}@(\d{1,10})")
 HERE = Path(__file__).parent
 Parse = Callable[[Line], Parsed | None]
 log = logging.getLogger("canh.parsers")
+Rank = tuple[bool, int, str]  # looks at values too, most keys, name
 Refine = Callable[[Line, dict[str, Value], Pairs], Parsed | None]
 
 
@@ -69,7 +70,7 @@ class Index:
     by_platform: Mapping[str, tuple[Parser, ...]]
     by_enterprise: Mapping[str, tuple[Parser, ...]]
     by_hint: Mapping[str, tuple[Parser, ...]]
-    of_json: Mapping[str, tuple[tuple[frozenset[str], Parser], ...]]  # below one of its keys, most keys first
+    of_json: Mapping[str, tuple[tuple[Rank, frozenset[str], Parser], ...]]  # below one of its keys
     of_text: Mapping[int, tuple[tuple[int, frozenset[int], Parser], ...]]  # below its rarest literal; place, literals
     of_beginning: tuple[Parser, ...]  # by the numbers of `beginnings`
     of_other_beginning: tuple[tuple[re.Pattern[str], Parser], ...]  # with what only Python's patterns can
@@ -150,10 +151,11 @@ class Index:
 
     def _of_keys(self, document: Mapping[str, Any]) -> list[Parser]:
         present = document.keys()
-        found = [
-            (len(keys), parser) for key in present for keys, parser in self.of_json.get(key, ()) if keys <= present
-        ]
-        return [parser for _, parser in sorted(found, key=lambda item: (not item[1].is_narrow, -item[0], item[1].name))]
+        table = self.of_json
+        found = [entry for key in present if key in table for entry in table[key] if entry[1] <= present]
+        if len(found) > 1:
+            found.sort(key=_PLACE)
+        return [parser for _, _, parser in found]
 
 
 Found = tuple[Parser, Parsed]
@@ -211,13 +213,14 @@ def _by(parsers: Iterable[Parser], keys_of: Callable[[Parser], Iterable[str]]) -
 
 def _by_rarest(
     entries: Sequence[tuple[frozenset[str], Parser]],
-) -> dict[str, tuple[tuple[frozenset[str], Parser], ...]]:
+) -> dict[str, tuple[tuple[Rank, frozenset[str], Parser], ...]]:
     """Each set of keys below the one that fewest sets hold: a document asks only for those it may have."""
     count = Counter(key for keys, _ in entries for key in keys)
-    found: dict[str, tuple[tuple[frozenset[str], Parser], ...]] = {}
+    found: dict[str, tuple[tuple[Rank, frozenset[str], Parser], ...]] = {}
     for keys, parser in entries:
         key = min(keys, key=lambda one: (count[one], one))
-        found[key] = (*found.get(key, ()), (keys, parser))
+        rank = (not parser.is_narrow, -len(keys), parser.name)
+        found[key] = (*found.get(key, ()), (rank, keys, parser))
     return found
 
 
