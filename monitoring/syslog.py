@@ -72,6 +72,8 @@ _TAG = re.compile(
 _LEVEL = re.compile(
     r"(emerg|alert|crit|err|error|warning|warn|notice|info|debug) (?=[A-Za-z][\w./()-]{1,63}(?:\[\d{1,10}\])?: )"
 )
+# gdm and polkit: `gdm-password]: `, `polkitd(authority=local)[700]: `.
+_ODD_TAG = re.compile(r"([A-Za-z][\w.-]{1,48})(?:\]|\([\w=,-]{1,48}\))(?:\[(\d{1,10})\])?: ")
 _NO_HOSTS = frozenset(  # words that follow a time and are no name
     (
         "TRACE",
@@ -168,7 +170,7 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
     if level is not None:  # `notice mcpd[6551]: text`, of BIG-IP and of what prints the priority in words
         fields.setdefault("log.level", level[1])
         rest = rest[level.end() :]
-    tag = _TAG.match(rest) if is_syslog else None
+    tag = (_TAG.match(rest) or _ODD_TAG.match(rest)) if is_syslog else None
     if tag is None or tag[1] in _NO_HOSTS:
         return Header(fields, when, zone_from, _message(rest), "", is_syslog)
     app, procid = tag.groups()

@@ -206,3 +206,11 @@ def test_what_other_unixes_put_before_a_message_is_no_part_of_it() -> None:
         "<38>Nov 22 03:15:04 Message forwarded from aix1: sshd[811]: Accepted", received=received, zone=zone
     )
     assert (aix.message, aix.app_name, aix.fields["log.syslog.hostname"]) == ("Accepted", "sshd", "aix1")
+
+
+@pytest.mark.parametrize(
+    ("tag", "app"), [("gdm-password]", "gdm-password"), ("polkitd(authority=local)[700]", "polkitd")]
+)
+def test_a_program_is_found_in_a_tag_that_is_odd(tag: str, app: str) -> None:
+    header = header_of(f"<86>Nov 22 03:15:04 h {tag}: text", received=datetime(2026, 11, 22, 4, tzinfo=UTC), zone=UTC)
+    assert (header.app_name, header.message) == (app, "text")
