@@ -11,7 +11,8 @@ from monitoring.parsers._infer import infer
 
 _IP = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[?(?=[0-9A-Fa-f:.]{2,45})[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,40}\]?)"
 _MIGHT = re.compile(
-    r"\d\.\d{1,3}\.\d|::|(?:[Uu]ser|[Aa]ccount|USER|https?:|[Ii]nterface|[Ll]ink|[Pp]ort |[Ll]og[- ]?[io]n|[Aa]uth|[Cc]onfig|[Ff]ail|[Dd]en|[Aa]ttack|[Vv]irus)"
+    r"\d\.\d{1,3}\.\d|::|USER|https?:|[Uu]ser|[Aa]ccount|[Ii]nterface|[Ll]ink|[Pp]ort |[Ll]og[- ]?[io]n|[Aa]uth|"
+    r"[Cc]onfig|[Ff]ail|[Dd]en|[Aa]ttack|[Vv]irus"
 )
 _FLOW = re.compile(rf"({_IP})(?:[:/#](\d{{1,5}}))? ?(?:-{{1,2}}>|=>|\u2192| to ) ?({_IP})(?:[:/#](\d{{1,5}}))?")
 _SOURCE = re.compile(
