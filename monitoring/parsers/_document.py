@@ -25,6 +25,8 @@ def document_in(text: str) -> dict[str, Any] | None:
         found = _loaded(text)
         if found is None and text.startswith("{'"):
             return _of_python(text)
+        if found is None and text.startswith('{\\"'):  # as it stood inside a string
+            return _loaded(text.replace('\\"', '"').replace("\\\\", "\\"))
         return _closed(text) if found is None and first == "{" else found
     if first == '"':  # encoded twice
         inner = _inner(text)
