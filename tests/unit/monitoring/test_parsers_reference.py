@@ -11,8 +11,8 @@ PAGE = ROOT / "docs/reference/parsers.md"
 HEAD = """# What is understood
 
 One row a folder of `monitoring/parsers/`. A product that is not here still gives addresses, users and a kind of
-event through the generic parsers; [adding one](../guides/parsers.md) is adding a folder. The last column holds names that
-`canh parse --source` takes besides the folder's.
+event through the generic parsers; [adding one](../guides/parsers.md) is adding a folder. The last column
+holds names that `canh parse --source` takes besides the folder's.
 
 | parser | what it reads | also called |
 |---|---|---|
