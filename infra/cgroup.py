@@ -21,7 +21,7 @@ TOP = "canh"
 # systemd and unified hold the machine's own tree; memory and pids are for counting.
 HIERARCHIES = ("systemd", "unified", "memory", "pids")
 CONTROLLERS = "+memory +pids"
-TRIES = 50
+TRIES = 10_000
 
 
 def hierarchies() -> tuple[Path, ...]:

@@ -9,7 +9,7 @@ use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBytes, PyDict, PyString};
 
 /// (event, rule, [(selection, field, value, pattern)]): numbers count from 0.
 type Found = (usize, u32, Vec<(String, String, String, String)>);
@@ -128,6 +128,7 @@ fn pairs<'py>(py: Python<'py>, text: &str, stop: char) -> PyResult<Bound<'py, Py
     let stop = u8::try_from(stop).map_err(|_| PyValueError::new_err("stop: one ASCII character"))?;
     let found = PyDict::new(py);
     for (key, value) in text::pairs(text, stop) {
+        let key = PyString::intern(py, key); // senders repeat their keys: the look-ups that follow compare pointers
         if !found.contains(&key)? {
             found.set_item(key, value)?;
         }

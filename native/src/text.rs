@@ -1,6 +1,8 @@
 //! What every received line goes through before a parser sees it: which literals it holds, which pairs it states.
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use std::borrow::Cow;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
 /// Literals searched for in one pass, whatever their number.
@@ -13,6 +15,7 @@ impl Markers {
     pub fn new(literals: &[String]) -> Result<Self, String> {
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
+            .kind(Some(AhoCorasickKind::DFA))
             .build(literals)
             .map_err(|error| error.to_string())?;
         Ok(Markers { automaton, count: literals.len() })
@@ -61,9 +64,9 @@ impl Beginnings {
 
 /// The `key=value` pairs of a text, in order. Keys are letters, digits and `_.-[]:/`; a value is quoted (with
 /// backslash escapes) or ends at `stop`, which is a space unless the sender uses something else.
-pub fn pairs(text: &str, stop: u8) -> Vec<(String, String)> {
+pub fn pairs(text: &str, stop: u8) -> Vec<(&str, Cow<'_, str>)> {
     let bytes = text.as_bytes();
-    let mut found = Vec::new();
+    let mut found = Vec::with_capacity(64);
     let mut from = 0;
     while let Some(step) = bytes[from..].iter().position(|byte| *byte == b'=') {
         let equals = from + step;
@@ -73,7 +76,7 @@ pub fn pairs(text: &str, stop: u8) -> Vec<(String, String)> {
             continue;
         }
         let (value, end) = value(text, equals + 1, stop);
-        found.push((text[key_start..equals].to_owned(), value));
+        found.push((&text[key_start..equals], value));
         from = end;
     }
     found
@@ -92,12 +95,12 @@ fn key_start(bytes: &[u8], from: usize, equals: usize) -> usize {
     start
 }
 
-fn value(text: &str, start: usize, stop: u8) -> (String, usize) {
+fn value(text: &str, start: usize, stop: u8) -> (Cow<'_, str>, usize) {
     let bytes = text.as_bytes();
     match bytes.get(start) {
         Some(b'"') => match quoted(text, start + 1, b'"', bytes.len()) {
             Some(found) => found,
-            None => (text[start + 1..].to_owned(), bytes.len()), // cut off: what is there is kept
+            None => (Cow::Borrowed(&text[start + 1..]), bytes.len()), // cut off: what is there is kept
         },
         // An apostrophe that nothing closes is a letter; it is looked for near by, or a hostile line takes long.
         Some(b'\'') => quoted(text, start + 1, b'\'', start + 1024).unwrap_or_else(|| plain(text, start, stop)),
@@ -105,13 +108,13 @@ fn value(text: &str, start: usize, stop: u8) -> (String, usize) {
     }
 }
 
-fn plain(text: &str, start: usize, stop: u8) -> (String, usize) {
+fn plain(text: &str, start: usize, stop: u8) -> (Cow<'_, str>, usize) {
     let bytes = text.as_bytes();
     let end = bytes[start..].iter().position(|byte| *byte == stop).map_or(bytes.len(), |step| start + step);
-    (text[start..end].trim_end_matches([',', ';']).to_owned(), end)
+    (Cow::Borrowed(text[start..end].trim_end_matches([',', ';'])), end)
 }
 
-fn quoted(text: &str, start: usize, quote: u8, until: usize) -> Option<(String, usize)> {
+fn quoted(text: &str, start: usize, quote: u8, until: usize) -> Option<(Cow<'_, str>, usize)> {
     let bytes = text.as_bytes();
     let until = until.min(bytes.len());
     let mut end = start;
@@ -124,7 +127,7 @@ fn quoted(text: &str, start: usize, quote: u8, until: usize) -> Option<(String, 
             }
             byte if byte == quote => {
                 let written = &text[start..end];
-                let value = if has_escape { unescaped(written) } else { written.to_owned() };
+                let value = if has_escape { Cow::Owned(unescaped(written)) } else { Cow::Borrowed(written) };
                 return Some((value, end + 1));
             }
             _ => end += 1,
