@@ -35,11 +35,23 @@ def index_of(settings: ElasticSettings, stream: str, day: str) -> str:
     return f"{alias(settings)}-{stream}-{day.replace('-', '.')}"
 
 
+def copies(settings: ElasticSettings) -> dict[str, Any]:
+    """How often a shard is kept, and that nothing is acknowledged before it is kept twice where it can be.
+
+    A new index takes writes before its replicas are in place: what was acknowledged then would be lost with the node.
+    """
+    return {
+        "number_of_replicas": settings.replicas,
+        "write.wait_for_active_shards": str(min(2, 1 + settings.replicas)),
+        "unassigned.node_left.delayed_timeout": "10s",  # a minute by default, in which nothing could be written
+    }
+
+
 def components(settings: ElasticSettings) -> dict[str, dict[str, Any]]:
     """Component templates by name."""
     index = {
         "number_of_shards": settings.shards,
-        "number_of_replicas": settings.replicas,
+        **copies(settings),
         "codec": "best_compression",
         "refresh_interval": "30s",  # the writer refreshes what it commits
         "translog": {"durability": "request"},  # acknowledged is on disk

@@ -136,7 +136,7 @@ class ElasticWriter:
         kept = {"type": "keyword", "index": False, "doc_values": False}
         return self._cluster.client.indices.create(
             index=self._checkpoints,
-            settings={"number_of_shards": 1, "number_of_replicas": self._settings.replicas},
+            settings={"number_of_shards": 1, **_templates.copies(self._settings)},
             mappings={"dynamic": False, "properties": {"document": kept, "at": {"type": "date"}}},
         )
 

@@ -237,6 +237,7 @@ def _lose_one(tmp_path: Path, nodes: list[Node]) -> None:
         total += 500
         time.sleep(0.15)
         if not killed_at and total >= 8000:
+            client.cluster.health(wait_for_status="green", timeout="60s")  # each shard has its second copy
             _elected(client, nodes).kill()
             killed_at.append(total)
     store = ElasticStore(settings)
