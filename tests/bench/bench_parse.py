@@ -31,6 +31,8 @@ KINDS = {
     "ID={n} DF PROTO=TCP SPT=50112 DPT=8080 SEQ=123 ACK=0 WINDOW=64240 SYN URGP=0 MARK=0x0",
     "FRR, neighbour": f"<29>{HEAD} dc-r1 ospfd 420 - - [Y05P2-YJVXY] AdjChg: Nbr 10.250.0.2, NbrIP 10.250.1.1 "
     "(default) on eth1:10.250.1.0: Full -> Deleted (InactivityTimer {n})",
+    "ASA, connection built": "<166>Nov 22 2026 03:20:00 dc-r1 : %ASA-6-302013: Built outbound TCP connection {n} for "
+    "outside:198.51.100.66/443 (198.51.100.66/443) to inside:10.250.65.10/50112 (203.0.113.2/50112)",
     "FortiGate, traffic": '<189>date=2026-11-22 time=03:20:00 devname="FGT-HN-01" devid="FG100FTK20012345" '
     'eventtime=1795292400123456789 tz="+0700" logid="0000000013" type="traffic" subtype="forward" level="notice" '
     'vd="root" srcip=10.250.65.10 srcport={n} srcintf="port12" srcintfrole="lan" dstip=198.51.100.66 dstport=443 '
