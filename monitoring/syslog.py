@@ -87,6 +87,16 @@ _NO_HOSTS = frozenset(  # words that follow a time and are no name
         "CRITICAL",
         "CRIT",
         "FATAL",
+        "Trace",
+        "Debug",
+        "Info",
+        "Notice",
+        "Warn",
+        "Warning",
+        "Error",
+        "Critical",
+        "Fatal",
+        "-",
         "alarm",
         "Severity",
     )
@@ -244,7 +254,7 @@ def _time_behind_origin(text: str, received: datetime, zone: tzinfo) -> tuple[da
 def _is_host_credible(text: str, after: str) -> bool:
     """Of a line without a priority: files begin with a time too, and with other words after it."""
     return (
-        not text[:1].isdigit()
+        text[:1] not in "0123456789["
         or _TAG.match(after) is not None
         or after.startswith(("%", "CEF:", "LEEF:"))
         or begins_again(after)

@@ -22,6 +22,8 @@ _MODSECURITY = re.compile(r'\[(id|msg|severity|uri|unique_id|hostname|client) "?
 _REFERER = re.compile(r", referer: (\S{1,2048})\Z")
 _PATH = re.compile(r"(?:: |: `|'|\bscript |not exist: )(/[^\s,']{1,1024})")
 _TRAEFIK = re.compile(r' \d+ "[^"]*" "[^"]*" \d+ms\Z')
+# What collectors put before a container's line; `program_line` takes it off.
+_COLLECTED = re.compile(r"@[0-9a-f]{24} |\[pod/[\w./-]{1,512}\] |[a-z][\w.-]{0,63} {1,32}\| ")
 _USER = re.compile(
     r"\buser [`']?([^\s'`:]{1,128})'?:?(?= (?:not found|in realm|password mismatch|authentication failure|"
     r"authorization failure|to access))"
@@ -33,7 +35,7 @@ def parse(line: Line) -> dict[str, Value] | None:
     error = _ERROR.match(line.text)
     if error is not None:
         return _error(error)
-    access = access_of(line.text)
+    access = access_of(line.text) if _COLLECTED.match(line.text) is None else None
     if access is not None:
         return None if _TRAEFIK.search(line.text) else {"event.dataset": "apache.access"} | access
     if line.app_name in ("", "httpd") or line.document is not None:  # many a device has an httpd of its own

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from itertools import islice
 
 from monitoring.event import Value
 from monitoring.parsers import Line, ip_text, put
 from monitoring.parsers._infer import infer
+from monitoring.times import read
 
 _IP = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[?(?=[0-9A-Fa-f:.]{2,45})[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,40}\]?)"
 _MIGHT = re.compile(
     r"\d\.\d{1,3}\.\d|::|USER|https?:|[Uu]ser|[Aa]ccount|[Ii]nterface|[Ll]ink|[Pp]ort |[Ll]og[- ]?[io]n|[Aa]uth|"
-    r"[Cc]onfig|[Ff]ail|[Dd]en|[Aa]ttack|[Vv]irus"
+    r"[Cc]onfig|[Ff]ail|[Dd]en|[Aa]ttack|[Vv]irus|LOGIN|[Pp]assword|[Aa]ccepted|[Bb]lock|[Rr]eject"
 )
 _FLOW = re.compile(rf"({_IP})(?:[:/#](\d{{1,5}}))? ?(?:-{{1,2}}>|=>|\u2192| to ) ?({_IP})(?:[:/#](\d{{1,5}}))?")
 _SOURCE = re.compile(
@@ -23,22 +25,53 @@ _SOURCE = re.compile(
 _DESTINATION = re.compile(
     rf"(?:\bto|\bdestination|\bdst|\bdest|\bserver)[ =:]{{1,2}}(?:IP |address |host )?\"?'?({_IP})(?:[:#](\d{{1,5}}))?"
 )
-_ANY = re.compile(rf"(?<![\w.:])({_IP})(?![\w:]|\.\d)")
+_ANY = re.compile(
+    rf"(?<![\w.:])(?:(\d{{1,3}}(?:\.\d{{1,3}}){{3}}|\[[0-9A-Fa-f:.]{{2,45}}\])[:#](\d{{1,5}})|({_IP}))(?![\w:]|\.\d)"
+)
 _USER = re.compile(
-    r"\b(?:(?:[Uu]ser(?:name|Name)?|USER|[Aa]ccount(?: name)?|[Aa]dmin(?:istrator)?)(?: name)?"
+    r"(?<![\w/])(?:(?:[Uu]ser(?:name|Name)?|USER|[Aa]ccount(?: name)?|[Aa]dmin(?:istrator)?)(?: name)?"
     r"(?: ?[=:] ?| )(?:\"([^\"]{1,128})\"|'([^']{1,128})'|([\w.@\\$-]{1,128}))|for (?:user )?'([^']{1,128})')"
+)
+# Where no word says that it is a user, but the sentence does: `Login failed for lan from 10.0.0.1`.
+_NAMED = re.compile(
+    r"\b(?:(?i:log[- ]?in|log[- ]?on|password|auth\w{0,12}|publickey|gssapi\S{0,16}|keyboard\S{0,24}|attempts?|secret)"
+    r"(?i: (?:failed|failure|failures|denied|successful|success|rejected|exceeded|attempt|error))?"
+    r"(?: made)?(?: by| for)(?: (?:invalid|illegal|unknown|nonexistent|the|user|account)){0,3} "
+    r"|(?i:log[- ]?in)[:=] ?|(?i:\buser (?:denied|unknown|rejected|not found))[:=] |\bprovided was )"
+    r"[\"'<\[(]?([A-Za-z0-9_][\w.@\\$+-]{0,127})"
 )
 _NO_USER = frozenset(
     ("is", "was", "has", "had", "not", "name", "logged", "login", "log", "from", "on", "in", "with", "to",
      "and", "or", "does", "id", "account", "authentication", "session", "failed", "successfully", "unknown",
      "the", "for", "at", "by", "password", "group", "data", "interface", "agent", "disconnected", "connected",
-     "authenticated", "logout", "added", "deleted", "created", "changed", "locked", "list", "space", "mode")
+     "authenticated", "logout", "added", "deleted", "created", "changed", "locked", "list", "space", "mode",
+     "that", "token", "credentials", "details", "denied", "attempt", "attempted", "attempts", "error", "failure",
+     "with", "unsuccessful", "invalid", "success", "successful", "into", "user", "username", "password", "known",
+     "does", "doesn", "db", "peer", "client", "exists", "count", "names", "service", "directory", "base", "process",
+     "space", "defined", "agents", "input", "slice", "manager", "code", "host", "ip", "domain", "can", "cannot")
 )  # fmt: skip
-_URL = re.compile(r"\bhttps?://[^\s\"'<>,;]{1,2048}")
+_URL = re.compile(r"\bhttps?://[^\s\"'<>,;|]{1,2048}")
 _PROTOCOL = re.compile(r"\b(TCP|UDP|ICMP|tcp|udp|icmp)\b")
 _MAC = re.compile(
     r"(?<![\w:.-])(?:[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2})(?![\w:.-])"
 )
+# A date at the beginning, behind no more than a bracket, a level or a number: the text's own time.
+_LEAD = re.compile(
+    r"[\[(<|]{0,2}(?:(?:[A-Za-z]{1,8}|\d{1,8})[\]>|:]{0,2} {0,3}[\[(|]?)?(?="
+    r"\d{4}[-/.:]\d{1,2}[-/.:]\d{1,2}[T _:-]|\d{1,2}[/.-](?:[A-Z][a-z]{2}|\d{1,2})[/.-]\d{2,4}[ :T,]"
+    r"|[A-Z][a-z]{2} {1,2}\d{1,2},? )"
+)
+# What people write of a login that was none, and of one that was.
+_REFUSED = re.compile(
+    r"\b(?:(?:[Ii]nvalid|[Ii]llegal|[Uu]nknown|[Nn]on-?existent) (?:user|login)|[Uu]nsuccessful (?:\S{1,16} )?auth|"
+    r"[Ff]ailed (?:password|publickey|keyboard|hostbased|gssapi|none|login|authentication|logon)|"
+    r"(?:LOGIN|[Ll]ogin) (?:FAILED|failed)|user not found|no such user)"
+)
+_ENTERED = re.compile(r"\b(?:Accepted (?:password|publickey|keyboard|gssapi|hostbased|none)|[Ll]ogin successful)\b")
+_MISMATCH = re.compile(
+    r"(?i)\b(?:mismatch|does(?:n't| not) (?:match|exist)|not found|no such|expired|locked out|tried to|insufficient)\b"
+)
+_NOT_ALLOWED = re.compile(r"(?i)\b(?:not|never|isn't|wasn't) (?:be )?(?:allowed|permitted|accepted)\b")
 MOST_USERS = 4  # words that might be a user looked at
 LONGEST = 4096  # characters looked at
 
@@ -55,19 +88,46 @@ _LINK = re.compile(
 
 
 def parse(line: Line) -> dict[str, Value] | None:
-    """What the words name, and the kind of event they tell of; None when they name nothing."""
+    """What the words name, and the kind of event they tell of; None when they name nothing and no program spoke."""
     text = line.text[:LONGEST]
-    if _MIGHT.search(text) is None:
-        return None
     fields: dict[str, Value] = {}
-    add_words(fields, text)
-    link = _LINK.search(text)
-    if link is not None and "source.ip" not in fields:
-        _add_link(fields, link)
-    elif not fields and _TELLING.search(text) is None:
+    if _MIGHT.search(text) is not None:
+        add_words(fields, text)
+        link = _LINK.search(text)
+        if link is not None and "source.ip" not in fields:
+            _add_link(fields, link)
+        elif fields or _TELLING.search(text) is not None or _REFUSED.search(text) is not None:
+            _add_login(fields, text)
+            infer(fields, _told(text))
+    when = _time_of(text, line)
+    if when:
+        fields["@timestamp"] = when
+    if not fields and not line.app_name:
         return None
-    infer(fields, text)
+    fields.setdefault("event.category", ("host",))
+    fields.setdefault("event.type", ("info",))
     return fields
+
+
+def _add_login(fields: dict[str, Value], text: str) -> None:
+    """The login that a text tells of without the word."""
+    is_refused = _REFUSED.search(text) is not None
+    if is_refused or _ENTERED.search(text) is not None:
+        fields["event.category"], fields["event.type"] = ("authentication",), ("start",)
+        fields["event.outcome"] = "failure" if is_refused else "success"
+
+
+def _told(text: str) -> str:
+    """The text in words that `infer` knows."""
+    text = _NOT_ALLOWED.sub("denied", text)
+    return f"{text[:2000]} failed" if _MISMATCH.search(text) is not None else text
+
+
+def _time_of(text: str, line: Line) -> str:
+    """The time at the beginning of a text, as written; "" when none is there."""
+    lead = _LEAD.match(text)
+    found = None if lead is None else read(text, lead.end(), received=line.received, zone=UTC)
+    return "" if lead is None or found is None else text[lead.end() : found.end]
 
 
 def _add_link(fields: dict[str, Value], link: re.Match[str]) -> None:
@@ -87,6 +147,9 @@ def add_words(fields: dict[str, Value], text: str) -> None:
         if name.lower() not in _NO_USER and not name.isdecimal() and ip_text(name) is None:
             put(found, "user.name", name.rstrip("."))
             break
+    named = None if "user.name" in found else _NAMED.search(text)
+    if named is not None and named[1].lower() not in _NO_USER and ip_text(named[1]) is None:
+        put(found, "user.name", named[1].rstrip("."))
     url = _URL.search(text)
     if url is not None:
         put(found, "url.full", url[0].rstrip(".)"))
@@ -120,4 +183,5 @@ def _add_ends(fields: dict[str, Value], text: str) -> None:
     if source is None and destination is None:
         alone = _ANY.search(text)
         if alone is not None:
-            put(fields, "source.ip", alone[1].strip("[]"))
+            put(fields, "source.ip", (alone[1] or alone[3]).strip("[]"))
+            put(fields, "source.port", alone[2])
