@@ -73,6 +73,12 @@ _CARRIED = (
     "original",
     "event",
 )
+# Below these an object of no known product may carry what one of a known product is.
+_PARTS = (
+    "records", "Records", "value", "items", "events", "findings", "alerts", "logs", "results", "entries", "resources",
+    "data", "event", "detail", "payload", "body", "record", "raw", "result", "properties", "attributes", "message",
+    "log", "logs", "node", "doc", "object", "activity", "content", "Message", "Event",
+)  # fmt: skip
 PARSER = "canh.parser"
 SHORTEST_CARRIED = 20  # characters
 LONGEST_PARSED = 32768
@@ -99,6 +105,23 @@ def of_carrier(line: Line) -> Fields | None:
         if isinstance(text, str) and LONGEST_PARSED > len(text) > SHORTEST_CARRIED:
             inner = _of_text(line, text.strip(), _program(document), 1)
             if inner.get(PARSER) in _products():
+                return _with_outer(document, inner)
+    return _of_part(line, document, DEEPEST - 1)
+
+
+def _of_part(line: Line, document: Mapping[str, Any], deeper: int) -> Fields | None:
+    """The event of an object of a known product, or of the first of several, somewhere inside; None without one."""
+    if not deeper:
+        return None
+    for key in _PARTS:
+        part = document.get(key)
+        if isinstance(part, list) and part:
+            part = part[0]
+        if isinstance(part, Mapping) and len(part) > 1:
+            inner = _known(line._replace(document=dict(part)))
+            inner = inner if inner is not None and inner.get(PARSER) in _products() else None
+            inner = inner or _of_part(line, part, deeper - 1)
+            if inner is not None:
                 return _with_outer(document, inner)
     return None
 
@@ -153,7 +176,7 @@ def _of_object(line: Line, document: Mapping[str, Any], deeper: int) -> Fields:
         if any(key in document for key in ("message", "_raw", "RawXml"))
         else None
     )
-    return again or fields_of(flat_of(document))
+    return again or _of_part(line, document, deeper - 1) or fields_of(flat_of(document))
 
 
 def _of_text(line: Line, text: str, program: str, deeper: int) -> Fields:
