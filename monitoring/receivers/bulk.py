@@ -9,20 +9,28 @@ touched and cutting off the front gives it back. Memory is bounded by the limits
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 DOCUMENT_OCTETS = 1024 * 1024
 ACTION_OCTETS = 8 * 1024
+INDEX_OCTETS, ID_OCTETS = 255, 512  # of their names, as Elasticsearch has it
+MOST_LINES = 100_000  # of a request, empty ones too: 50,000 documents
+ITEM_OCTETS = 600  # of memory that an item takes besides its record, its answer with it
 CREATED, BAD, TOO_LARGE = 201, 400, 413
 _KEEPS = ("create", "index")
 _KNOWN = (*_KEEPS, "update", "delete")
+_PIECE = 500  # items of a piece of an answer: two milliseconds
 
 
 class MalformedBulk(Exception):
     """The body cannot be followed any further; nothing of it is kept."""
+
+
+class TooManyLines(Exception):
+    """The request has to be sent in parts; nothing of it is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +59,8 @@ class BulkReader:
     def __init__(self, index: str, *, document_octets: int = DOCUMENT_OCTETS) -> None:
         """index: of the address, for actions that name none."""
         self.items: list[Item] = []
+        self.weight = 0  # octets of memory the items take
+        self._lines = 0
         self._index = index
         self._limit = document_octets
         self._line = bytearray()  # the front of a line
@@ -58,7 +68,7 @@ class BulkReader:
         self._action: tuple[str, str, str] | None = None  # whose document comes next: action, index, id
 
     def feed(self, data: bytes) -> None:
-        """Raises MalformedBulk."""
+        """Raises MalformedBulk, TooManyLines."""
         *lines, rest = data.split(b"\n")
         for line in lines:
             self._hold(line)
@@ -66,7 +76,7 @@ class BulkReader:
         self._hold(rest)
 
     def close(self) -> tuple[Item, ...]:
-        """The end of the body: its last line need not end. Raises MalformedBulk."""
+        """The end of the body: its last line need not end. Raises MalformedBulk, TooManyLines."""
         if self._line or self._over:
             self._take()
         if self._action is not None:
@@ -86,6 +96,9 @@ class BulkReader:
         line, over = bytes(self._line), self._over
         self._line.clear()
         self._over = False
+        self._lines += 1
+        if self._lines > MOST_LINES:
+            raise TooManyLines(f"a request has at most {MOST_LINES} lines: send fewer documents at once")
         if self._action is None:
             if over:
                 raise MalformedBulk(f"an action is longer than {ACTION_OCTETS} octets")
@@ -93,7 +106,7 @@ class BulkReader:
                 self._begin(line)
             return
         (action, index, id), self._action = self._action, None
-        self.items.append(
+        self._add(
             _refused(action, index, id, TOO_LARGE, f"the document is longer than {self._limit} octets")
             if over
             else item_of(action, index, id, line)
@@ -102,15 +115,22 @@ class BulkReader:
     def _begin(self, line: bytes) -> None:
         action, index, id = _action_of(line, self._index)
         if action == "delete":  # has no document
-            self.items.append(_refused(action, index, id, BAD, "events are not deleted here"))
+            self._add(_refused(action, index, id, BAD, "events are not deleted here"))
         else:
             self._action = action, index, id
+
+    def _add(self, item: Item) -> None:
+        self.items.append(item)
+        self.weight += ITEM_OCTETS + len(item.record or b"")
 
 
 def item_of(action: str, index: str, id: str, source: bytes) -> Item:
     """What becomes of one document."""
     if action not in _KEEPS:
         return _refused(action, index, id, BAD, "events are not changed here: create or index them")
+    if len(index.encode("utf-8", "replace")) > INDEX_OCTETS or len(id.encode("utf-8", "replace")) > ID_OCTETS:
+        why = f"an _index has at most {INDEX_OCTETS} octets, an _id {ID_OCTETS}"
+        return _refused(action, index[:INDEX_OCTETS], id[:ID_OCTETS], BAD, why)
     try:
         document = json.loads(source.decode(), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -121,12 +141,15 @@ def item_of(action: str, index: str, id: str, source: bytes) -> Item:
     return Item(action=action, index=index, id=id or uuid4().hex, status=CREATED, record=record)
 
 
-def answer_of(items: tuple[Item, ...], took_ms: int) -> dict[str, Any]:
-    return {
-        "took": took_ms,
-        "errors": any(item.error is not None for item in items),
-        "items": [item.document() for item in items],
-    }
+def answer_of(items: tuple[Item, ...], took_ms: int) -> Iterator[bytes]:
+    """The answer as JSON, in pieces of 500 items."""
+    errors = "true" if any(item.error is not None for item in items) else "false"
+    yield b'{"took":%d,"errors":%b,"items":[' % (took_ms, errors.encode())
+    for start in range(0, len(items), _PIECE):
+        documents = [item.document() for item in items[start : start + _PIECE]]
+        piece = json.dumps(documents, separators=(",", ":"))[1:-1].encode()
+        yield piece if start == 0 else b"," + piece
+    yield b"]}"
 
 
 def _with_address(source: bytes, document: Mapping[str, Any], index: str, id: str) -> bytes:

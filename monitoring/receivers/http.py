@@ -12,7 +12,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +20,7 @@ from urllib.parse import unquote
 
 import h11
 
-from monitoring.receivers.bulk import BulkReader, Item, MalformedBulk, answer_of
+from monitoring.receivers.bulk import BulkReader, Item, MalformedBulk, TooManyLines, answer_of
 from monitoring.receivers.elastic_facts import answer_to
 from monitoring.receivers.gunzip import Gunzip
 from monitoring.receivers.streams import StreamConnection, StreamReceiver
@@ -33,6 +33,8 @@ HEAD_OCTETS = 16 * 1024
 IDLE_S = 75.0  # between two requests
 HEAD_S = 10.0
 BODY_S = 120.0  # 32 MiB over a line of 2 Mbit/s
+ANSWER_S = 60.0  # until a client has read what it was answered
+PIECE_OCTETS = 64 * 1024  # of a body, between two of which the others have their turn
 PATIENCE_S = 10.0  # of a request for a spool that takes nothing
 LINGER_S = 1.0  # so long a refused client's octets are still read, or it would not see the answer
 _BULK = re.compile(r"(?:/([^/]+))?/_bulk/?")
@@ -80,8 +82,10 @@ class HttpConnection(StreamConnection):
         self._service = service
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_OCTETS)
         self._arrived = asyncio.Event()
+        self._written = asyncio.Event()  # cleared while our answers pile up
+        self._written.set()
         self._media = b"application/json"
-        self._held = 0  # octets of the body under way
+        self._held = 0  # octets of memory of the request under way
         self._is_leaving = self._is_deaf = self._is_head = False
 
     # as a protocol
@@ -108,6 +112,13 @@ class HttpConnection(StreamConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._arrived.set()
+        self._written.set()
+
+    def pause_writing(self) -> None:
+        self._written.clear()
+
+    def resume_writing(self) -> None:
+        self._written.set()
 
     def pause(self) -> None:
         """Whoever asks is answered, also while others wait."""
@@ -149,6 +160,15 @@ class HttpConnection(StreamConnection):
             return False
         self._held = 0
         try:
+            await self._obey_or_refuse(request)
+            await self._sent()
+        finally:
+            self._service.held_octets -= self._held
+            self._held = 0
+        return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+
+    async def _obey_or_refuse(self, request: h11.Request) -> None:
+        try:
             await self._obey(request)
         except Refused as refused:
             if refused.counted:
@@ -158,10 +178,6 @@ class HttpConnection(StreamConnection):
             self._answer(refused.status, refused.document, ends=refused.ends)
             if refused.ends:
                 await self._linger()
-        finally:
-            self._service.held_octets -= self._held
-            self._held = 0
-        return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
     async def _head(self) -> h11.Request | None:
         """The next request; a quiet connection may last, one that began to speak has to finish."""
@@ -216,7 +232,11 @@ class HttpConnection(StreamConnection):
             raise self._rejected("the spool takes nothing now")
         items = await self._read(BulkReader(index), Gunzip() if encoding == b"gzip" else None)
         await self._keep(items)
-        self._answer(200, answer_of(items, round((time.monotonic() - began) * 1000)))
+        body = bytearray()
+        for piece in answer_of(items, round((time.monotonic() - began) * 1000)):
+            body += piece
+            await asyncio.sleep(0)
+        self._send(200, bytes(body))
 
     def _hang_up_on(self, headers: dict[bytes, bytes]) -> None:
         """rsyslog 8.2302 gives a batch up when it is told to come again, but keeps it when nobody answers.
@@ -238,31 +258,39 @@ class HttpConnection(StreamConnection):
 
     async def _read(self, reader: BulkReader, gunzip: Gunzip | None) -> tuple[Item, ...]:
         """The body, taken piece by piece; between two the others have their turn."""
+        sent = unpacked = 0
         try:
             async for data in self._body():
-                for piece in (data,) if gunzip is None else gunzip.feed(data):
-                    self._hold(len(piece))
+                sent += len(data)
+                for piece in _cut(data) if gunzip is None else gunzip.feed(data):
+                    unpacked += len(piece)
+                    if unpacked > REQUEST_OCTETS:
+                        raise self._too_large()
+                    before = reader.weight
                     reader.feed(piece)
+                    self._hold(reader.weight - before)
                     await asyncio.sleep(0)
+                if sent > REQUEST_OCTETS:  # of gzip that holds nothing
+                    raise self._too_large()
             if gunzip is not None:
                 gunzip.close()
             return reader.close()
+        except TooManyLines as error:
+            raise self._too_large(str(error)) from error
         except (MalformedBulk, ValueError) as error:
             raise Refused(400, "illegal_argument_exception", str(error), counted="bulk-malformed") from error
 
     def _hold(self, octets: int) -> None:
         self._held += octets
         self._service.held_octets += octets
-        if self._held > REQUEST_OCTETS:
-            raise self._too_large()
         if self._service.held_octets > 2 * HELD_OCTETS:  # more began together than there is room for
             raise self._rejected("too much is under way")
 
     def _rejected(self, why: str) -> Refused:
         return Refused(429, "es_rejected_execution_exception", why, counted="spool-full")
 
-    def _too_large(self) -> Refused:
-        why = f"a request has at most {REQUEST_OCTETS} octets, also unpacked"
+    def _too_large(self, why: str = "") -> Refused:
+        why = why or f"a request has at most {REQUEST_OCTETS} octets, also unpacked"
         return Refused(413, "content_too_long_exception", why, counted="request-too-large", ends=True)
 
     async def _keep(self, items: tuple[Item, ...]) -> None:
@@ -320,8 +348,22 @@ class HttpConnection(StreamConnection):
                     return self._http.next_event()
         return event
 
+    async def _sent(self) -> None:
+        """Until most of the answer is gone, and the others had their turn. Raises ConnectionError for a client that
+        does not read: it would be answered again and again into our memory."""
+        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await self._written.wait()
+        except TimeoutError:
+            self.server.refused("answer-not-read", self.peer)
+            self.abort()
+            raise ConnectionAbortedError from None
+
     def _answer(self, status: int, document: dict[str, Any], *, ends: bool = False) -> None:
-        body = json.dumps(document, separators=(",", ":")).encode()
+        self._send(status, json.dumps(document, separators=(",", ":")).encode(), ends=ends)
+
+    def _send(self, status: int, body: bytes, *, ends: bool = False) -> None:
         headers = [
             (b"content-type", self._media),
             (b"content-length", b"%d" % len(body)),
@@ -334,3 +376,9 @@ class HttpConnection(StreamConnection):
         events: list[h11.Event] = [h11.Response(status_code=status, headers=headers)]
         events += [] if self._is_head else [h11.Data(data=body)]
         self.transport.write(b"".join(self._http.send(event) or b"" for event in [*events, h11.EndOfMessage()]))
+
+
+def _cut(data: bytes) -> Iterator[bytes]:
+    """Octets in pieces that take milliseconds."""
+    for start in range(0, len(data), PIECE_OCTETS):
+        yield data[start : start + PIECE_OCTETS]

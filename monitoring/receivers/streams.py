@@ -145,6 +145,7 @@ class StreamConnection(_Connection):
     def __init__(self, server: StreamReceiver) -> None:
         super().__init__(server)
         self.server = server
+        self._is_choked = False  # its sender does not read what we answer
 
     @property
     def peer(self) -> str:
@@ -167,6 +168,20 @@ class StreamConnection(_Connection):
             self.serial = certificate.serial_number
             who = certificate.subject.rfc4514_string()
             log.info("%s: %s connected as %r", self.server.receiver, self.peer, who)
+
+    def pause_writing(self) -> None:
+        """Whoever does not read our answers is not read either: they would fill the memory."""
+        self._is_choked = True
+        self.pause()
+
+    def resume_writing(self) -> None:
+        self._is_choked = False
+        if not self.server.is_paused:
+            self.resume()
+
+    def resume(self) -> None:
+        if not self._is_choked:
+            super().resume()
 
     def say_goodbye(self) -> None:
         """Over TLS nothing can be said without closing: what is under way is still read until then."""

@@ -7,7 +7,7 @@ import gzip
 import json
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +18,10 @@ import pytest
 from elasticsearch import ApiError, AuthenticationException, Elasticsearch
 from elasticsearch.helpers import bulk, streaming_bulk
 
+from monitoring.receivers import bulk as bulk_body
 from monitoring.receivers import http
 from monitoring.receivers.http import bulk_connection
+from monitoring.receivers.streams import StreamConnection
 from pki import Authority, Tokens
 from tests.unit.monitoring.streams import Stream, client_context, connected, eventually, listening, made_keys
 from tests.unit.monitoring.test_receivers import run
@@ -260,6 +262,57 @@ def test_a_small_body_that_unpacks_to_a_large_one_is_bounded(tmp_path: Path, mon
                 answer = await it.say(it.request(gzip.compress(bomb), content_encoding="gzip"))
                 assert status(answer) in (400, 413)
             assert len(it.raws()) == 20 and it.refused("request-too-large") >= 2
+
+    run(work)
+
+
+LONG_QUESTION = (  # its media type is given back: 15 kB, without a token
+    b"GET / HTTP/1.1\r\nhost: soc\r\n"
+    b"accept: application/vnd.elasticsearch+json;" + b" " * 15_000 + b"compatible-with=9\r\n\r\n"
+)
+
+
+def waiting_octets(it: Served) -> int:
+    """Of answers that their clients do not read."""
+    transports = [c.transport for c in it.receiver.open if isinstance(c, StreamConnection)]
+    return sum(t.get_write_buffer_size() for t in transports)
+
+
+def test_who_does_not_read_the_answers_is_not_answered_into_our_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "ANSWER_S", 0.5)
+
+    async def work() -> None:
+        async with serving(tmp_path) as it:
+            _, writer = await connected(it, client_context(tmp_path))
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            most = 0
+            for _ in range(40):  # 30 MB: more than the kernel holds for the two of them
+                writer.write(LONG_QUESTION * 50)
+                with suppress(TimeoutError, ConnectionError):
+                    await asyncio.wait_for(writer.drain(), 0.05)
+                most = max(most, waiting_octets(it))
+            assert most < 1_000_000
+            assert status(await it.say(it.request())) == 200, "the others are served"
+            await eventually(lambda: it.refused("answer-not-read") == 1 and not it.receiver.open)
+            writer.transport.abort()
+
+    run(work)
+
+
+def test_many_small_documents_are_refused_before_they_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_body, "MOST_LINES", 4000)
+
+    async def work() -> None:
+        async with serving(tmp_path) as it:
+            for bomb in (b'{"create":{}}\n{}\n' * 2001, b"\n" * 4001):
+                answer = await it.say(it.request(gzip.compress(bomb), content_encoding="gzip"))
+                assert status(answer) == 413 and "lines" in body_of(answer)["error"]["reason"]
+            assert status(await it.say(it.request(b'{"create":{}}\n{}\n' * 2000))) == 200
+            assert len(it.raws()) == 2000
 
     run(work)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -117,5 +118,31 @@ def test_stopping_leaves_to_the_sender_what_was_not_answered(tmp_path: Path) -> 
         assert await reader.read(-1) == b"0 serverclose 0\n", "no answer for what is not kept"
         assert it.raws() == []
         writer.close()
+
+    run(work)
+
+
+def test_who_does_not_read_the_answers_is_not_read_either(tmp_path: Path) -> None:
+    """Each `open` of 14 octets is answered with 63: a client that never reads would fill the memory."""
+
+    async def work() -> None:
+        async with listening(tmp_path, "relp-tcp", RelpConnection) as it:
+            reader, writer = await connected(it, None)
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            asked = frame(1, b"open", b"commands=syslog")
+            for _ in range(20):
+                writer.write(asked * 5000)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(writer.drain(), 0.01)
+            (one,) = it.receiver.open
+            assert isinstance(one, RelpConnection)
+            assert one.transport.get_write_buffer_size() < 1_000_000
+            writer.transport.resume_reading()  # type: ignore[attr-defined]
+            answered = 0
+            while answered < 20 * 5000 * len(OPENED):
+                answered += len(await asyncio.wait_for(reader.read(1_000_000), 5))
+            writer.write(frame(2, b"syslog", b"<13>still heard"))
+            assert await reader.readline() == b"2 rsp 6 200 OK\n"
+            writer.close()
 
     run(work)
