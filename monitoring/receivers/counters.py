@@ -6,7 +6,8 @@
      "kernel": {socket: n}, "rates": {source: messages/s}, "polls": {"up": n, "down": n}, "gauges": {...},
      "trouble": text or null}
 A source is "<receiver> <peer>". `dropped` are messages that reached this machine and are in no
-spool; `cut` are kept but shortened; `refused` are connections and SNMP messages that were turned away.
+spool; `cut` are kept but shortened; `refused` are connections and SNMP messages that were turned away, and messages
+that are not taken because they are kept already (`sent-again`) or because their sender keeps them (`not-kept`).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Counters:
         """Goes on from what the file says."""
         self.path = path
         saved = read_json(path)
+        self.saved_at = _moment(saved.get("at"))
         self._dropped = {str(k): Tally(v) for k, v in _mapping(saved, "dropped").items()}
         self._refused = {str(k): Tally(v) for k, v in _mapping(saved, "refused").items()}
         self._cut = Tally(_mapping(saved, "cut"))
@@ -98,6 +100,14 @@ class Rates:
         before = self._before
         self.rates = {s: (n - before.get(s, 0)) / passed for s, n in counts.items() if n != before.get(s, 0)}
         self._before, self._at = dict(counts), now
+
+
+def _moment(text: object) -> datetime:
+    """When the process before saved last; 1970 when nobody knows."""
+    try:
+        return datetime.fromisoformat(str(text)).astimezone(UTC)
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)
 
 
 def _mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ from urllib.parse import unquote
 
 import h11
 
+from monitoring.receivers.again import REASON
 from monitoring.receivers.bulk import BulkReader, Item, MalformedBulk, TooManyLines, answer_of
 from monitoring.receivers.elastic_facts import answer_to
 from monitoring.receivers.gunzip import Gunzip
@@ -300,8 +301,14 @@ class HttpConnection(StreamConnection):
                 server.refused("document-too-large" if item.status == 413 else "document-malformed", self.peer)
         records = [i.record for i in items if i.record is not None]
         messages = [Received(record, now, server.receiver, self.peer, self.port) for record in records]
-        if not await server.intake.put_all_kept(messages):
+        again = server.intake.again
+        new = again.follower(server.receiver, self.peer).new(messages)
+        if len(new) < len(messages):
+            server.refused(REASON, self.peer, len(messages) - len(new))
+        if not await server.intake.put_all_kept(new):
             raise Refused(503, "unavailable", "the collector is stopping", ends=True)
+        if self.transport.is_closing():
+            again.left(messages)
 
     # octets
 

@@ -18,9 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from monitoring.errors import SpoolError, SpoolFull
+from monitoring.receivers.again import ANSWERED, INFORMS, Again
 from monitoring.receivers.counters import KILLED, Counters
 from monitoring.receivers.taken import Taken
-from monitoring.spool import Received, Spool
+from monitoring.spool import Received, Spool, SpoolReader
 
 LINGER_S = 0.002  # long enough for a batch, short against every limit we promise
 RETRY_S = 0.5
@@ -37,8 +38,10 @@ class Intake:
     """Owned by the event loop's thread; only `Spool.append` runs in another, one at a time."""
 
     def __init__(self, spool: Spool, counters: Counters) -> None:
-        """Counts what an earlier process had taken and lost when it was killed. Raises OSError."""
+        """Counts what an earlier process had taken and lost when it was killed, and remembers what it may not have
+        answered. Raises OSError, SpoolError."""
         self.counters = counters
+        self.again = Again()
         self.trouble: SpoolError | None = None  # why the spool takes nothing now
         self.held_octets = 0
         self._retry_at = 0.0  # until then a refused spool is not asked again
@@ -55,6 +58,7 @@ class Intake:
         self._is_nearly_full = False
         self._taken = Taken(spool.directory)
         self._count_killed()
+        self._remember()
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._commit_for_ever())
@@ -190,6 +194,13 @@ class Intake:
         for receiver, n in self._taken.lost(accounted).items():
             log.warning("%d messages of %s were lost when the process was killed", n, receiver)
             self.counters.dropped(KILLED, f"{receiver} unknown", n)
+
+    def _remember(self) -> None:
+        """What was kept last and perhaps not answered; by all receiving processes, as a sender may come to any."""
+        if not (ANSWERED | {INFORMS}) & self._spool.received.by_receiver().keys():
+            return
+        for found in sorted(self._spool.directory.parent.glob("*/spool.json")):
+            self.again.remember(SpoolReader(found.parent), self.counters.saved_at, time.monotonic())
 
     def _wait(self, messages: Sequence[Received]) -> None:
         self._waiting += messages

@@ -4,7 +4,7 @@
     commands   open, syslog, close; our answers are the command "rsp" with the frame's number
 
 A sender keeps what is not answered and sends it again over its next connection: nothing that was
-answered is lost when we are killed, and what was on its way then may come twice. `Frames` is bytes
+answered is lost when we are killed, and what was kept by then is known (`again`). `Frames` is bytes
 in, frames out; memory per connection is bounded as in `framing`.
 """
 
@@ -15,6 +15,7 @@ import re
 import time
 from typing import NamedTuple
 
+from monitoring.receivers.again import REASON, Follower
 from monitoring.receivers.streams import StreamConnection, StreamReceiver
 from monitoring.spool import Received
 
@@ -93,6 +94,7 @@ class RelpConnection(StreamConnection):
         super().__init__(server)
         self._frames = Frames(server.limit)
         self._is_open = False
+        self._follower: Follower | None = None  # from the first message on
         self._waiting: set[asyncio.Task[None]] = set()  # for fsync
 
     def data_received(self, data: bytes) -> None:
@@ -139,20 +141,28 @@ class RelpConnection(StreamConnection):
         if not frames:
             return
         server, now = self.server, time.time_ns() // 1000
-        for frame in frames:
-            if frame.cut:
-                server.intake.counters.cut(f"{server.receiver} {self.peer}")
         messages = [Received(f.data, now, server.receiver, self.peer, self.port, f.cut) for f in frames]
-        task = asyncio.get_running_loop().create_task(self._answer_when_kept(frames, messages))
+        if self._follower is None:
+            self._follower = server.intake.again.follower(server.receiver, self.peer)
+        new = self._follower.new(messages)
+        if len(new) < len(messages):
+            server.refused(REASON, self.peer, len(messages) - len(new))
+        for message in new:
+            if message.cut:
+                server.intake.counters.cut(f"{server.receiver} {self.peer}")
+        task = asyncio.get_running_loop().create_task(self._answer_when_kept(frames, messages, new))
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
         if server.intake.is_full:
             server.pause()
 
-    async def _answer_when_kept(self, frames: list[Frame], messages: list[Received]) -> None:
-        if not await self.server.intake.put_all_kept(messages):
+    async def _answer_when_kept(self, frames: list[Frame], messages: list[Received], new: list[Received]) -> None:
+        intake = self.server.intake
+        if not await intake.put_all_kept(new):
             self.abort()
-        elif not self.transport.is_closing():
+        elif self.transport.is_closing():
+            intake.again.left(messages)
+        else:
             self.transport.write(b"".join([b"%b rsp 6 200 OK\n" % f.number for f in frames]))
 
     async def _close(self, number: bytes) -> None:

@@ -112,8 +112,8 @@ class StreamReceiver(SyslogTcp):
                 self._tell(peer, error)
             sock.close()
 
-    def refused(self, reason: str, peer: str) -> None:
-        self.intake.counters.refused(reason, f"{self.receiver} {peer}")
+    def refused(self, reason: str, peer: str, n: int = 1) -> None:
+        self.intake.counters.refused(reason, f"{self.receiver} {peer}", n)
 
     def _tell(self, peer: str, error: OSError) -> None:
         self.refused("tls-handshake", peer)

@@ -4,6 +4,7 @@ Trap or inform (receiver "snmp-trap"; `example-trap.json`, one object, UTF-8, on
     version       "1", "2c", "3"
     kind          "trap", "inform", or "rejected": a message that proved no right to be heard; "engine-changed": an
                   address spoke with an engine it did not have before (a record of its own beside the trap's)
+    request_id    of an inform: stays the same when its sender asks again
     reason        only when rejected: "unknown-user", "unknown-engine", "wrong-digest",
                   "unknown-community", "unsupported-level", "not-in-time-window", "decryption-error", "malformed"
     oid           snmpTrapOID, dotted, no leading dot ("" when rejected before it could be read)

@@ -27,19 +27,21 @@ TYPES = {
 
 
 def read_pdu(octets: bytes, pdu: Element) -> dict[str, Any]:
-    """kind, oid, name, uptime_ms and varbinds of a notification. Raises BerError."""
+    """kind, oid, name, uptime_ms and varbinds of a notification; of an inform its request_id. Raises BerError."""
     if pdu.tag == TRAP_V1:
         return _read_v1(octets, pdu)
     if pdu.tag not in (TRAP, INFORM):
         raise BerError(f"PDU {pdu.tag:#04x} is no notification")
-    offset = pdu.start
-    for _ in range(3):
+    request = ber.expect(octets, pdu.start, pdu.end, ber.INTEGER)
+    offset = request.end
+    for _ in range(2):  # error-status and error-index
         offset = ber.expect(octets, offset, pdu.end, ber.INTEGER).end
     varbinds = _varbinds(octets, ber.expect(octets, offset, pdu.end, ber.SEQUENCE))
     by_oid = {v["oid"]: v["value"] for v in varbinds[:2]}
     oid, uptime = str(by_oid.get(TRAP_OID, "")), by_oid.get(UP_TIME)
+    kind = {"kind": "inform", "request_id": ber.integer(octets, request)} if pdu.tag == INFORM else {"kind": "trap"}
     return {
-        "kind": "inform" if pdu.tag == INFORM else "trap",
+        **kind,
         "oid": oid,
         "name": trap_name(oid),
         "uptime_ms": uptime * 10 if isinstance(uptime, int) else None,

@@ -8,6 +8,7 @@ import socket
 import time
 from typing import Any
 
+from monitoring.receivers.again import REASON
 from monitoring.receivers.intake import Intake
 from monitoring.receivers.sockets import Listen
 from monitoring.receivers.udp import UdpReceiver
@@ -20,7 +21,7 @@ log = logging.getLogger("canh.collect")
 
 
 class TrapReceiver(UdpReceiver):
-    """One bound socket. An inform is answered when, and only when, it is fsynced."""
+    """One bound socket. An inform is answered when, and only when, it is fsynced; one that comes again is kept once."""
 
     receiver = RECEIVER
 
@@ -37,6 +38,7 @@ class TrapReceiver(UdpReceiver):
         super().__init__(listen, intake, receive_buffer=receive_buffer, sock=sock)
         self._notifications = notifications
         self._answering: set[asyncio.Task[None]] = set()
+        self._keeping: set[tuple[str, bytes]] = set()  # informs that are not fsynced yet
 
     def take(self, datagrams: list[tuple[bytes, Any]]) -> None:
         messages = []
@@ -72,7 +74,19 @@ class TrapReceiver(UdpReceiver):
 
     async def _keep_then_answer(self, message: Received, answer: bytes, peer: Any) -> None:
         """Without an answer the sender tries again, so nothing is lost when the spool refuses."""
-        if await self.intake.put_kept(message):
+        again, key = self.intake.again, (message.peer, message.raw)
+        if key in self._keeping or again.has_inform(*key):
+            self.intake.counters.refused(REASON, f"{RECEIVER} {peer[0]}")
+            if key not in self._keeping:
+                self._send(answer, peer)
+            return
+        self._keeping.add(key)
+        try:
+            is_kept = await self.intake.put_kept(message)
+        finally:
+            self._keeping.discard(key)
+        if is_kept:
+            again.kept_inform(*key)
             self._send(answer, peer)
 
     def _send(self, answer: bytes, peer: Any) -> None:

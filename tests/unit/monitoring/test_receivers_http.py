@@ -212,6 +212,27 @@ def test_nothing_is_answered_before_it_is_on_the_disk(tmp_path: Path) -> None:
     run(work)
 
 
+def test_a_batch_that_comes_again_after_a_restart_is_answered_and_kept_once(tmp_path: Path) -> None:
+    lines = [b'{"create":{"_id":"%d"}}\n{"n":%d}\n' % (n, n) for n in range(50)]
+
+    async def work() -> None:
+        async with serving(tmp_path) as it:
+            _, writer = await connected(it, client_context(tmp_path))
+            writer.write(it.request(b"".join(lines[:30])))  # the answer is not read
+            await it.until(30)
+            writer.transport.abort()
+        async with listening(tmp_path, "bulk", bulk_connection(tokens), keys=made_keys(tmp_path)) as again:
+            it = Served(again.receiver, again.spool, again.intake, it.token, tmp_path)
+            for _ in range(2):  # a second time it is another batch, which is alike
+                answer = await it.say(it.request(b"".join(lines)))
+                assert [i["create"]["status"] for i in body_of(answer)["items"]] == [201] * 50
+            assert [json.loads(raw)["n"] for raw in it.raws()] == [*range(50), *range(50)]
+            assert it.refused("sent-again") == 30
+
+    tokens = Tokens(tmp_path / "pki")
+    run(work)
+
+
 def test_requests_follow_each_other_also_without_waiting(tmp_path: Path) -> None:
     async def work() -> None:
         async with serving(tmp_path) as it:

@@ -446,6 +446,41 @@ def test_an_inform_that_cannot_be_kept_is_not_answered_until_it_can(tmp_path: Pa
     assert SpoolReader(tmp_path / "spool/test").read(0)[0]
 
 
+@pytest.mark.parametrize("arguments", [["-v2c", "-c", "vung-kin"], INFORM_V3], ids=["v2c", "v3"])
+def test_an_inform_that_is_sent_again_before_its_answer_is_kept_once(tmp_path: Path, arguments: list[str]) -> None:
+    def work(spool: SlowSpool, here: str) -> None:
+        spool.delay_s = 1.4
+        assert inform(here, *arguments, tries="3")[0] == 0
+
+    receiving(tmp_path, work)
+    records, _ = SpoolReader(tmp_path / "spool/test").read(0)
+    assert [json.loads(r.raw)["kind"] for r in records] == ["inform"]
+
+
+def test_an_inform_that_is_sent_again_after_a_restart_is_answered_and_kept_once(tmp_path: Path) -> None:
+    def work(spool: SlowSpool, here: str) -> None:
+        for _ in range(2):  # the second time its answer was lost on the way
+            asked(here, datagram)
+
+    def other(spool: SlowSpool, here: str) -> None:
+        asked(here, datagram)
+        asked(here, datagram.replace(bytes.fromhex("5cbb5cca"), bytes.fromhex("5cbb5ccb")))
+
+    datagram = TRAP_V2C.replace(b"\xa7H", b"\xa6H")  # the same as an inform
+    receiving(tmp_path, work)
+    receiving(tmp_path, other)
+    records, _ = SpoolReader(tmp_path / "spool/test").read(0)
+    assert [json.loads(r.raw)["request_id"] for r in records] == [0x5CBB5CCA, 0x5CBB5CCB]
+
+
+def asked(here: str, datagram: bytes) -> None:
+    """Send it and wait for the answer, which is the same message with another tag."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(5)
+        sock.sendto(datagram, ("127.0.0.1", int(here.rpartition(":")[2])))
+        assert sock.recv(65536) == datagram.replace(b"\xa6H", b"\xa2H")
+
+
 def test_a_wrong_inform_is_told_so(tmp_path: Path) -> None:
     wrong = [a.replace("authentic-9", "authentic-8") for a in INFORM_V3]
     receiving(tmp_path, lambda _, here: [inform(here, *wrong), inform(here, "-v2c", "-c", "wrong")])

@@ -1,0 +1,134 @@
+"""What a sender may send again: kept messages whose answer it may not have seen, remembered for a while.
+
+A sender that waits for an answer keeps its message until it has it. When we are killed between fsync and answer, or
+the connection ends there, the message is here and comes again. RELP numbers it anew on the next connection and
+`_bulk` has no numbers, so the protocol cannot tell it from a second one that is the same octet for octet. What can be
+told: unanswered messages come again in their order, from the same address, first thing. So the end of what each
+connection brought is remembered (after a start: from the end of the spool), and where a connection or a request
+begins within it, what follows in the same order is known already. Each memory serves once.
+
+An inform has a request-id that stays when it is sent again: there it is a plain question whether it was kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from monitoring.spool import Received, SpoolReader
+
+ANSWERED = frozenset({"relp-tcp", "relp-tls", "bulk"})
+INFORMS = "snmp-trap"
+TAIL_OCTETS = 4 * 1024 * 1024  # of a spool; read in a tenth of a second or two
+BEFORE_THE_END = timedelta(seconds=60)  # what came earlier was answered, or its sender has given up
+REMEMBERED_S = 600.0  # the longest that the agents we know wait before they try again
+INFORM_S = 120.0  # Cisco's default: three tries, 15 s apart
+MOST = 100_000  # messages remembered
+REASON = "sent-again"
+
+_Sender = tuple[str, str]  # receiver and address
+_Run = list[int]
+
+
+class Again:
+    """Of one receiving process; belongs to the event loop's thread."""
+
+    def __init__(self) -> None:
+        self._runs: dict[_Sender, list[tuple[float, _Run]]] = {}
+        self._informs: dict[int, float] = {}  # when they were kept, oldest first
+
+    def remember(self, reader: SpoolReader, ended: datetime, now: float) -> None:
+        """The end of the spool. ended: when its writer was last seen; now: monotonic seconds. Raises SpoolError."""
+        runs: dict[tuple[str, str, int], _Run] = {}
+        position = max(reader.start, reader.end - TAIL_OCTETS)
+        while True:
+            records, position = reader.read(position, 10_000)
+            if not records:
+                break
+            for record in records:
+                if record.received < ended - BEFORE_THE_END:
+                    continue
+                if record.receiver in ANSWERED:
+                    runs.setdefault((record.receiver, record.peer, record.peer_port), []).append(hash(record.raw))
+                elif record.receiver == INFORMS:
+                    self._informs[_inform(record.peer, record.raw)] = now
+        for (receiver, peer, _), run in runs.items():
+            self._add((receiver, peer), run, now)
+        self._bound()
+
+    def left(self, messages: Sequence[Received]) -> None:
+        """Messages of one connection were kept, and it ended before they were answered."""
+        if messages:
+            run = [hash(m.raw) for m in messages]
+            self._add((messages[0].receiver, messages[0].peer), run, time.monotonic())
+            self._bound()
+
+    def follower(self, receiver: str, peer: str) -> Follower:
+        """For what comes over a new connection, or in a request."""
+        return Follower(self, (receiver, peer))
+
+    def taken_up(self, sender: _Sender, digest: int) -> _Run:
+        """What came after a message in the run that holds it; the run is forgotten. Empty: it is in none."""
+        held = self._runs.get(sender)
+        if not held:
+            return []
+        since = time.monotonic() - REMEMBERED_S
+        held[:] = [(at, run) for at, run in held if at >= since]
+        for index, (_, run) in enumerate(held):
+            if digest in run:
+                del held[index]
+                return run[run.index(digest) :]
+        return []
+
+    def has_inform(self, peer: str, raw: bytes) -> bool:
+        """Whether the same one was kept a moment ago."""
+        at = self._informs.get(_inform(peer, raw))
+        return at is not None and time.monotonic() - at <= INFORM_S
+
+    def kept_inform(self, peer: str, raw: bytes) -> None:
+        key = _inform(peer, raw)
+        self._informs.pop(key, None)
+        self._informs[key] = time.monotonic()
+        self._bound()
+
+    def _add(self, sender: _Sender, run: _Run, now: float) -> None:
+        self._runs.setdefault(sender, []).append((now, run))
+
+    def _bound(self) -> None:
+        """The oldest go first."""
+        while len(self._informs) > MOST:
+            del self._informs[next(iter(self._informs))]
+        total = sum(len(run) for held in self._runs.values() for _, run in held)
+        while total > MOST:
+            sender = next(iter(self._runs))
+            total -= sum(len(run) for _, run in self._runs.pop(sender))
+
+
+class Follower:
+    """Tells new messages from those sent again, as long as they come in the order they were kept in."""
+
+    def __init__(self, again: Again, sender: _Sender) -> None:
+        self._again, self._sender = again, sender
+        self._rest: _Run = []  # what is expected next, last one first
+        self._is_over = False
+
+    def new(self, messages: Iterable[Received]) -> list[Received]:
+        """Those of the next messages that are not kept already."""
+        if self._is_over:
+            return list(messages)
+        return [m for m in messages if not self._is_known(hash(m.raw))]
+
+    def _is_known(self, digest: int) -> bool:
+        if self._is_over:
+            return False
+        if not self._rest:  # the beginning, or the end of a run: what was kept after another start may follow
+            self._rest = self._again.taken_up(self._sender, digest)[::-1]
+        if self._rest and self._rest.pop() == digest:
+            return True
+        self._is_over = True
+        return False
+
+
+def _inform(peer: str, raw: bytes) -> int:
+    return hash((peer, raw))
