@@ -23,6 +23,7 @@ class UdpReceiver(ABC):
     """One bound socket; what a datagram means is for the class below. Belongs to the event loop's thread."""
 
     receiver: str
+    drain = DRAIN
 
     def __init__(
         self, listen: Listen, intake: Intake, *, receive_buffer: int, sock: socket.socket | None = None
@@ -67,11 +68,11 @@ class UdpReceiver(ABC):
         counters.kernel_dropped(cookie(self.socket), kernel_drops(self.socket), f"{self.receiver} unknown")
 
     def _drain(self) -> int:
-        """Everything that waits, up to DRAIN; returns how many it was."""
+        """Everything that waits, up to `drain`; returns how many it was."""
         receive, took = self.socket.recvfrom, self._took
         datagrams: list[tuple[bytes, Any]] = []
         try:
-            for _ in range(DRAIN):
+            for _ in range(self.drain):
                 datagrams.append(receive(LARGEST_DATAGRAM))
                 took()
         except OSError:  # nothing more waits; or the ICMP error of an answer, which must not stop a receiver

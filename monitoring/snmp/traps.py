@@ -16,6 +16,7 @@ from monitoring.snmp.notification import LONGEST_REJECTED, Notifications, Taken,
 from monitoring.spool import Received
 
 RECEIVER = "snmp-trap"
+DRAIN = 16  # datagrams a wake-up: one of a thousand values takes 8 ms, and syslog has its turn after that
 
 log = logging.getLogger("canh.collect")
 
@@ -24,6 +25,7 @@ class TrapReceiver(UdpReceiver):
     """One bound socket. An inform is answered when, and only when, it is fsynced; one that comes again is kept once."""
 
     receiver = RECEIVER
+    drain = DRAIN
 
     def __init__(
         self,

@@ -303,6 +303,34 @@ def test_the_worst_a_datagram_can_hold_takes_bounded_time() -> None:
         assert time.perf_counter() - started < 0.2
 
 
+def test_of_who_has_no_right_no_more_is_read_than_a_packet() -> None:
+    """A datagram of 49 kB under any community took 26 ms and became a record of 170 kB."""
+    binding = ber.tlv(ber.SEQUENCE, ber.oid_of("1.3.6.1.2.1.2.2.1.1.1") + ber.integer_of(5))
+
+    def trap(community: bytes, values: int) -> bytes:
+        pdu = ber.tlv(0xA7, ber.integer_of(1) * 3 + ber.tlv(ber.SEQUENCE, binding * values))
+        return ber.tlv(ber.SEQUENCE, ber.integer_of(1) + ber.tlv(ber.OCTETS, community) + pdu)
+
+    taken = notifications().take(trap(b"guessed", 900), 100.0)
+    assert taken.reason == "unknown-community" and len(taken.raw) < 500
+    assert "octets" in json.loads(taken.raw)["detail"]
+    assert len(json.loads(notifications().take(trap(b"guessed", 40), 100.0).raw)["varbinds"]) == 40
+    assert len(json.loads(notifications().take(trap(b"vung-kin", 900), 100.0).raw)["varbinds"]) == 900
+
+
+def test_many_notifications_leave_the_others_their_turn(tmp_path: Path) -> None:
+    def work(_: SlowSpool, here: str) -> None:
+        address, port = here.split(":")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            for _ in range(200):
+                sock.sendto(TRAP_V2C, (address, int(port)))
+        time.sleep(0.3)
+
+    batches: list[int] = []
+    receiving(tmp_path, work, batches=batches)
+    assert sum(batches) == 200 and max(batches) <= 16
+
+
 def discovery(message_id: bytes) -> bytes:
     """An empty SNMPv3 request, reportable, whose message id has these octets."""
     security = ber.tlv(ber.OCTETS, b"") + ber.integer_of(0) * 2 + ber.tlv(ber.OCTETS, b"") * 3
@@ -392,14 +420,22 @@ class SlowSpool(Spool):
         return end
 
 
-def receiving(tmp_path: Path, work: Callable[[SlowSpool, str], Any], *accounts: Account) -> None:
-    """Run `work(spool, "127.0.0.1:port")` beside a receiver."""
+def receiving(
+    tmp_path: Path, work: Callable[[SlowSpool, str], Any], *accounts: Account, batches: list[int] | None = None
+) -> None:
+    """Run `work(spool, "127.0.0.1:port")` beside a receiver. batches: gets how many it took at once."""
+
+    class Watched(TrapReceiver):
+        def take(self, datagrams: list[tuple[bytes, Any]]) -> None:
+            if batches is not None:
+                batches.append(len(datagrams))
+            super().take(datagrams)
 
     async def run() -> None:
         spool = SlowSpool(tmp_path / "spool/test")
         intake = Intake(spool, Counters(tmp_path / "collect.json"))
         heard = Notifications(accounts or (USER, COMMUNITY), engine_of(tmp_path, time.monotonic()))
-        receiver = TrapReceiver(Listen(address="127.0.0.1", port=0), intake, heard, receive_buffer=1 << 20)
+        receiver = Watched(Listen(address="127.0.0.1", port=0), intake, heard, receive_buffer=1 << 20)
         intake.start()
         receiver.start()
         await asyncio.to_thread(work, spool, f"127.0.0.1:{receiver.port}")
