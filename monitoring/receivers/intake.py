@@ -29,6 +29,7 @@ BATCH_OCTETS = 8 * 1024 * 1024
 STOP_READING_OCTETS = 16 * 1024 * 1024  # TCP senders wait from here on
 GO_ON_OCTETS = 4 * 1024 * 1024
 DROP_OCTETS = 64 * 1024 * 1024  # UDP is dropped from here on
+NOT_KEPT = "not-kept"  # refused: its sender has it still
 OVERHEAD = 250  # octets of memory a waiting message takes besides its text
 
 log = logging.getLogger("canh.collect")
@@ -49,7 +50,7 @@ class Intake:
         self._waiting: list[Received] = []  # their senders wait: kept whatever happens
         self._loose: list[Received] = []  # dropped when the spool refuses them
         self._put = self._committed = 0  # of the waiting ones, in order
-        self._promises: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._promises: deque[tuple[int, int, asyncio.Future[None]]] = deque()  # the first and behind the last of them
         self._wake = asyncio.Event()
         self._room: list[Callable[[], None]] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
@@ -64,7 +65,7 @@ class Intake:
         self._task = asyncio.get_running_loop().create_task(self._commit_for_ever())
 
     async def stop(self) -> None:
-        """Commit what is held; what the spool still refuses then is dropped and counted."""
+        """Commit what is held; what the spool still refuses then is dropped and counted, or left to its sender."""
         self._stopping = True
         self._wake.set()
         if self._task is not None:
@@ -128,8 +129,9 @@ class Intake:
         if not messages:
             return True
         promise: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        first = self._put
         self._wait(messages)  # not taken before they are acknowledged: until then their sender has them
-        self._promises.append((self._put, promise))
+        self._promises.append((first, self._put, promise))
         try:
             await promise
         except asyncio.CancelledError:
@@ -152,10 +154,21 @@ class Intake:
         while (self._waiting or self._loose) and await self._commit_once():
             pass
         if self.trouble is not None:
-            self._lose(self._waiting + self._loose, self.trouble)
+            self._lose(self._left_to_senders() + self._loose, self.trouble)
             self._waiting, self._loose = [], []
-        for _, promise in self._promises:
+        for _, _, promise in self._promises:
             promise.cancel()
+
+    def _left_to_senders(self) -> list[Received]:
+        """Count what waits and its sender keeps, because it was not answered, as refused; returns the others."""
+        asked = {n for first, behind, _ in self._promises for n in range(first, behind)}
+        lost = []
+        for n, message in enumerate(self._waiting, self._committed):
+            if n in asked:
+                self.counters.refused(NOT_KEPT, f"{message.receiver} {message.peer}")
+            else:
+                lost.append(message)
+        return lost
 
     async def _commit_once(self) -> bool:
         """One batch. False: the spool refused; what can wait is held for another try, the rest is dropped."""
@@ -174,8 +187,8 @@ class Intake:
             self.trouble = None
         self._committed += len(waiting)
         self._let_go(batch)
-        while self._promises and self._promises[0][0] <= self._committed:
-            promise = self._promises.popleft()[1]
+        while self._promises and self._promises[0][1] <= self._committed:
+            promise = self._promises.popleft()[2]
             if not promise.done():
                 promise.set_result(None)
         return True

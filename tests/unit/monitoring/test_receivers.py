@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitoring.errors import ReceiverError, SpoolFull
 from monitoring.receivers import Counters, Intake, Listen, SyslogTcp, SyslogUdp, intake, sockets
@@ -236,6 +238,42 @@ def test_a_spool_that_never_takes_anything_again_does_not_stop_the_stop(tmp_path
                 sock.send(b"<13>never kept\n")
                 await eventually(lambda: it.intake.trouble is not None)
         assert it.intake.counters._dropped["spool-full"].counts == {"syslog-tcp 127.0.0.1": 1}
+
+    run(work)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 4)), max_size=8), st.integers(0, 3))
+def test_at_a_stop_only_what_no_sender_keeps_is_lost(
+    tmp_path_factory: pytest.TempPathFactory, puts: list[tuple[bool, int]], committed: int
+) -> None:
+    """Batches of senders that wait for an answer and of those that do not; the disk is full from one of them on."""
+
+    async def work() -> None:
+        folder = tmp_path_factory.mktemp("intake")
+        spool = FillingSpool(folder / "spool" / "test")
+        hold = Intake(spool, Counters(folder / "collect.json"))
+        hold.start()
+        asked = []
+        kept = sum(size for _, size in puts[:committed])
+        for n, (is_asked, size) in enumerate(puts):
+            if n == committed:
+                await eventually(lambda: spool.received.total == kept)
+                spool.is_full = True
+            batch = [Received(b"%d" % n, 0, "relp-tcp" if is_asked else "syslog-tcp", "10.0.0.1", 0)] * size
+            if is_asked:
+                asked.append(asyncio.create_task(hold.put_all_kept(batch)))
+                await asyncio.sleep(0)
+            else:
+                hold.put(batch)
+        await hold.stop()
+        answered = sum(await asyncio.gather(*asked))
+        rest = puts[committed:]
+        assert hold.counters.dropped_total() == sum(n for is_asked, n in rest if not is_asked)
+        refused = hold.counters._refused.get("not-kept")
+        assert (refused.total if refused else 0) == sum(n for is_asked, n in rest if is_asked)
+        assert answered == sum(is_asked for is_asked, _ in puts[:committed])
+        spool.close()
 
     run(work)
 

@@ -117,6 +117,7 @@ def test_stopping_leaves_to_the_sender_what_was_not_answered(tmp_path: Path) -> 
             await eventually(lambda: it.intake.trouble is not None)
         assert await reader.read(-1) == b"0 serverclose 0\n", "no answer for what is not kept"
         assert it.raws() == []
+        assert it.refused("not-kept") == 1 and it.intake.counters.dropped_total() == 0, "nothing is lost"
         writer.close()
 
     run(work)
