@@ -8,12 +8,12 @@ when the message is not its own; who sent it is not its business.
 """
 
 from monitoring.parsers._document import document_in
-from monitoring.parsers._fields import outcome_of, put, transport_of
+from monitoring.parsers._fields import ip_text, outcome_of, put, transport_of
 from monitoring.parsers._formats import Pairs, cef_of, csv_of, flat_of, leef_of, pairs_of, structured_pairs
 from monitoring.parsers._index import Found, Index, load
 from monitoring.parsers._line import Line, Parsed
 from monitoring.parsers._structured import add_common, any_pairs
-from monitoring.parsers._values import ip_text, mac_text, mapping_of, number_of, text_of
+from monitoring.parsers._values import mac_text, mapping_of, number_of, text_of
 
 __all__ = [
     "Found",

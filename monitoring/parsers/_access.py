@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 
 from monitoring.event import Value
-from monitoring.parsers._fields import Fields, put
-from monitoring.parsers._values import ip_text
+from monitoring.parsers._fields import Fields, ip_text, put
 
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
 ACCESS = re.compile(

@@ -10,9 +10,8 @@ from __future__ import annotations
 import re
 
 from monitoring.event import Value
-from monitoring.parsers._fields import Fields, put, transport_of
+from monitoring.parsers._fields import Fields, ip_text, put, transport_of
 from monitoring.parsers._infer import infer
-from monitoring.parsers._values import ip_text
 
 _IP = (
     r"(?:\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*[A-Za-z_]\w)"

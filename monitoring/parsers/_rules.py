@@ -23,8 +23,9 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from canh_native import Places
+
 from monitoring.event import Value
-from monitoring.parsers._fields import NOTHING, Fields, Put, setter_of
 from monitoring.parsers._line import Line, Parsed
 
 KINDS = {
@@ -55,26 +56,11 @@ _PREFIX = 8  # characters compared before a pattern is tried
 LONGEST_SENTENCE = 2048
 
 
-def _milliseconds(fields: Fields, name: str, written: str) -> None:
-    fields[name] = round(float(written) * 1000, 3)
-
-
-def _integer(fields: Fields, name: str, written: str) -> None:
-    fields[name] = int(written)
-
-
-def _keep(fields: Fields, name: str, written: str) -> None:
-    fields[name] = written
-
-
-_SETTERS: Mapping[str, Put] = {"seconds": _milliseconds, "int": _integer}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     pattern: re.Pattern[str]
     prefix: str  # literal beginning, "" when the pattern begins with something variable
-    groups: tuple[tuple[int, str, Put], ...]  # (number of the group, field, what sets it)
+    places: Places
     fields: Mapping[str, Value]
     app_names: frozenset[str]  # only for these programs; empty: any
     codes: frozenset[str]  # only for messages of these codes; empty: any
@@ -86,12 +72,7 @@ class Rule:
         if match is None:
             return None
         parsed = dict(self.fields)
-        for group, name, setter in self.groups:
-            written = match[group]
-            if written:
-                written = written.strip()
-                if written not in NOTHING:
-                    setter(parsed, name, written)
+        self.places.fill(parsed, match.groups())
         return parsed, match.end()
 
 
@@ -200,9 +181,7 @@ def _rule(document: Mapping[str, Any]) -> Rule:
     return Rule(
         pattern=pattern,
         prefix=_prefix(written),
-        groups=tuple(
-            (pattern.groupindex[g], name, _SETTERS.get(kind) or setter_of(name) or _keep) for g, name, kind in groups
-        ),
+        places=Places([(pattern.groupindex[group], name, kind) for group, name, kind in groups]),
         fields={k: tuple(v) if isinstance(v, list) else v for k, v in document.get("set", {}).items()},
         app_names=frozenset(document.get("app_name", ())),
         codes=frozenset(str(code) for code in document.get("code", ())),

@@ -34,18 +34,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from canh_native import Cases, Common, Conditions, KeyTable
 
 from monitoring.event import Value
-from monitoring.parsers._fields import NOTHING, put
+from monitoring.parsers._fields import put
 from monitoring.parsers._formats import Pairs, cef_of, csv_of, flat_of, leef_of, pairs_of, structured_pairs
 from monitoring.parsers._infer import infer
-from monitoring.parsers._keys import KeyTable
 from monitoring.parsers._line import Line
 
 Read = Callable[[Line], Pairs | None]
@@ -58,68 +58,16 @@ _DECIMAL = re.compile(r"\d{1,12}\.\d{1,9}")
 NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    key: str
-    words: frozenset[str]  # lower case; empty with no pattern: the key must be there
-    pattern: re.Pattern[str] | None
-    is_negated: bool
-
-    def holds(self, pairs: Pairs) -> bool:
-        value = pairs.get(self.key)
-        text = "" if value is None else str(value)
-        if self.pattern is not None:
-            fits = self.pattern.search(text[:4096]) is not None
-        elif self.words:
-            fits = text.lower() in self.words
-        else:
-            fits = value is not None and text not in NOTHING
-        return fits is not self.is_negated
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    when: tuple[Condition, ...]
-    fields: Mapping[str, Value]
-    keys: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Cases of which one counts: the first that fits, or the one a key's value names."""
-
-    cases: tuple[Case, ...]
-    by: str = ""
-    last: int = 0  # characters of the value that count; 0: all
-    named: Mapping[str, Case] = field(default_factory=dict)
-
-    def case_for(self, pairs: Pairs) -> Case | None:
-        if self.by:
-            value = pairs.get(self.by)
-            if value is not None:
-                text = str(value)
-                named = self.named.get((text[-self.last :] if self.last else text).lower())
-                if named is not None:
-                    return named
-        for case in self.cases:
-            for condition in case.when:
-                if not condition.holds(pairs):
-                    break
-            else:
-                return case
-        return None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Structured:
     """What one parser does with the pairs of a message."""
 
     read: Read
     requires: tuple[str, ...]
-    only: tuple[Condition, ...]
+    only: Conditions
     keys: tuple[tuple[str, str], ...]  # (key, field), the preferred key of a field last
     table: KeyTable  # the same, compiled
-    groups: tuple[Group, ...]
+    cases: Cases
     is_common: bool
     keep: str
     text: str
@@ -137,11 +85,11 @@ class Structured:
         return cls(
             read=_reader(document, own),
             requires=tuple(document.get("requires", ())),
-            only=tuple(_condition(key, wanted) for key, wanted in document.get("only", {}).items()),
+            only=Conditions([_condition(key, wanted) for key, wanted in document.get("only", {}).items()]),
             keys=keys,
-            table=KeyTable.of(keys),
+            table=KeyTable(keys),
             ignored=frozenset(document.get("ignore", ())),
-            groups=tuple(_group(group) for group in document.get("cases", {}).values()),
+            cases=Cases([_group(group) for group in document.get("cases", {}).values()]),
             is_common=document.get("common", True),
             keep=document.get("keep", ""),
             text=document.get("text", ""),
@@ -155,20 +103,12 @@ class Structured:
         pairs = self.read(line)
         if not pairs or not all(key in pairs for key in self.requires):
             return None
-        if not all(condition.holds(pairs) for condition in self.only):
-            return None
-        return pairs
+        return pairs if self.only.hold(pairs) else None
 
     def fields_of(self, pairs: Pairs) -> dict[str, Value]:
         fields: dict[str, Value] = {}
         self.table.fill(fields, pairs)
-        for group in self.groups:
-            case = group.case_for(pairs)
-            if case is not None:
-                for key, name in case.keys:
-                    if key in pairs:
-                        put(fields, name, pairs[key])
-                fields.update(case.fields)
+        self.cases.apply(fields, pairs)
         if self.times:
             _add_time(fields, pairs, self.times)
         if self.durations:
@@ -207,29 +147,13 @@ def _add_duration(fields: dict[str, Value], pairs: Pairs, durations: tuple[tuple
 
 def add_common(fields: dict[str, Value], pairs: Pairs, ignored: Set[str] = NO_KEYS) -> None:
     """Fill what is still open from the names many senders use. ignored: keys that mean something else here."""
-    for key, value in pairs.items():
-        if key not in ignored:
-            name = common_field(key) if len(key) < LONGEST_KEY else None
-            if name is not None and name not in fields:
-                put(fields, name, value)
-
-
-@lru_cache(maxsize=16384)
-def common_field(key: str) -> str | None:
-    """The field of a key, by the whole of it, else by its last parts: `client.ipAddress`, then `ipAddress`."""
-    table = _common()
-    parts = [re.sub(r"[^a-z0-9]", "", part.lower()) for part in key.split(".")]
-    for start in range(len(parts)):
-        found = table.get("".join(parts[start:]))
-        if found is not None:
-            return found
-    return None
+    _common().fill(fields, pairs, ignored)
 
 
 @cache
-def _common() -> Mapping[str, str]:
+def _common() -> Common:
     document = yaml.safe_load(Path(__file__).with_name("_common.yaml").read_text("utf-8"))
-    return {key: field for field, names in document.items() for key in names.split()}
+    return Common({key: field for field, names in document.items() for key in names.split()})
 
 
 def _keys(written: Mapping[str, str | Sequence[str]]) -> tuple[tuple[str, str], ...]:
@@ -248,25 +172,33 @@ def _keys_of(name: str) -> tuple[tuple[str, str], ...]:
     return _keys(document["keys"])
 
 
+# What the native part is given: (key, words, pattern, is negated), (conditions, fields, keys) and
+# (cases in order, key whose value names a case, characters of its end that count, cases by name, these cases).
+Condition = tuple[str, list[str], re.Pattern[str] | None, bool]
+Case = tuple[list[Condition], dict[str, Value], tuple[tuple[str, str], ...]]
+Group = tuple[list[Case], str, int, dict[str, int], list[Case]]
+
+
 def _group(document: Sequence[Mapping[str, Any]] | Mapping[str, Any]) -> Group:
     if not isinstance(document, Mapping):
-        return Group(tuple(map(_case, document)))
+        return list(map(_case, document)), "", 0, {}, []
     unknown = set(document) - {"by", "last", "of"}
     if unknown:
         raise ValueError(f"a group of cases by a key has by, last and of, not {sorted(unknown)[0]!r}")
-    named = {str(value).lower(): _case(case) for case in document["of"] for value in case.get("is", ())}
-    others = tuple(_case(case) for case in document["of"] if "is" not in case)
-    return Group(others, document["by"], document.get("last", 0), named)
+    named = [case for case in document["of"] if "is" in case]
+    numbers = {str(value).lower(): number for number, case in enumerate(named) for value in case["is"]}
+    others = [_case(case) for case in document["of"] if "is" not in case]
+    return others, document["by"], document.get("last", 0), numbers, list(map(_case, named))
 
 
 def _case(document: Mapping[str, Any]) -> Case:
     unknown = set(document) - {"when", "set", "keys", "is"}
     if unknown:
         raise ValueError(f"a case has when, set and keys, not {sorted(unknown)[0]!r}")
-    return Case(
-        when=tuple(_condition(key, wanted) for key, wanted in document.get("when", {}).items()),
-        fields={key: tuple(v) if isinstance(v, list) else v for key, v in document.get("set", {}).items()},
-        keys=_keys(document.get("keys", {})),
+    return (
+        [_condition(key, wanted) for key, wanted in document.get("when", {}).items()],
+        {key: tuple(v) if isinstance(v, list) else v for key, v in document.get("set", {}).items()},
+        _keys(document.get("keys", {})),
     )
 
 
@@ -276,12 +208,12 @@ def _condition(key: str, wanted: Any, is_negated: bool = False) -> Condition:
         if kind == "not":
             return _condition(key, value, not is_negated)
         if kind == "exists":
-            return Condition(key, frozenset(), None, is_negated is bool(value))
+            return key, [], None, is_negated is bool(value)
         if kind == "re":
-            return Condition(key, frozenset(), re.compile(value, re.IGNORECASE), is_negated)
+            return key, [], re.compile(value, re.IGNORECASE), is_negated
         raise ValueError(f"condition on {key!r}: unknown kind {kind!r}, known are exists, not, re")
     words = wanted if isinstance(wanted, list) else [wanted]
-    return Condition(key, frozenset(str(word).lower() for word in words), None, is_negated)
+    return key, [str(word).lower() for word in words], None, is_negated
 
 
 def _reader(document: Mapping[str, Any], own: Read | None) -> Read:

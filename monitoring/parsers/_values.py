@@ -2,27 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 from typing import Any
-
-LONGEST_ADDRESS = 64  # characters, zone included; longer text is not kept in a cache
-
-
-def ip_text(text: str) -> str | None:
-    """An address in its usual form (no zone, IPv4 where it is one); None when it is no address."""
-    return _ip_text(text) if len(text) <= LONGEST_ADDRESS else None
-
-
-@lru_cache(maxsize=65536)
-def _ip_text(text: str) -> str | None:
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return str(mapped or address)
-
 
 def mac_text(text: str) -> str:
     """A MAC address as ECS wants it, 00-00-5E-00-53-23, however it is grouped."""

@@ -1,8 +1,10 @@
 //! `canh_native`: the matching hot path of Canh for Python. Thin: this file only crosses the border.
 
+mod fields;
 mod grams;
 mod rules;
 mod source;
+mod structured;
 mod text;
 
 use pyo3::buffer::PyBuffer;
@@ -136,6 +138,34 @@ fn pairs<'py>(py: Python<'py>, text: &str, stop: char) -> PyResult<Bound<'py, Py
     Ok(found)
 }
 
+/// Set a field from what a device wrote; what is nothing, or no value of that field, is left out.
+#[pyfunction]
+fn put(fields: &Bound<'_, PyDict>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    fields::Name::of(fields.py(), name).put(fields, value)
+}
+
+/// success, failure or unknown.
+#[pyfunction]
+fn outcome_of(word: &Bound<'_, PyString>) -> &'static str {
+    fields::outcome_of(&fields::text_of(word))
+}
+
+/// A transport in ECS's words ("tcp", "ipv6-icmp") from a name or number; "" when it is none.
+#[pyfunction]
+fn transport_of(word: &Bound<'_, PyString>) -> &'static str {
+    fields::transport_of(&fields::text_of(word)).map_or("", |(_, name)| name)
+}
+
+/// An address in its usual form (no zone, IPv4 where it is one); None when it is no address.
+#[pyfunction]
+fn ip_text<'py>(text: &Bound<'py, PyString>) -> Option<Bound<'py, PyString>> {
+    let written = fields::text_of(text);
+    match fields::address_of(&written)? {
+        std::net::IpAddr::V4(_) if !written.contains([':', '%']) => Some(text.clone()),
+        address => Some(PyString::new(text.py(), &address.to_string())),
+    }
+}
+
 /// What stands in the lines of a segment, block by block; `grams` says what is kept of them.
 #[pyclass(module = "canh_native")]
 #[derive(Default)]
@@ -221,5 +251,14 @@ impl Grams {
 #[pymodule]
 mod canh_native {
     #[pymodule_export]
-    use super::{Beginnings, Grams, Markers, RuleSet, pairs};
+    use super::structured::{Cases, Common, Conditions, KeyTable, Places};
+    #[pymodule_export]
+    use super::{Beginnings, Grams, Markers, RuleSet, ip_text, outcome_of, pairs, put, transport_of};
+
+    /// Words that stand for no value.
+    #[pymodule_init]
+    fn init(module: &super::Bound<'_, super::PyModule>) -> super::PyResult<()> {
+        use pyo3::types::PyModuleMethods;
+        module.add("NOTHING", crate::fields::NOTHING)
+    }
 }
