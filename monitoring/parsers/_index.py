@@ -71,11 +71,10 @@ class Index:
     by_enterprise: Mapping[str, tuple[Parser, ...]]
     by_hint: Mapping[str, tuple[Parser, ...]]
     of_json: Mapping[str, tuple[tuple[Rank, frozenset[str], Parser], ...]]  # below one of its keys
-    of_text: Mapping[int, tuple[tuple[int, frozenset[int], Parser], ...]]  # below its rarest literal; place, literals
     of_beginning: tuple[Parser, ...]  # by the numbers of `beginnings`
     of_other_beginning: tuple[tuple[re.Pattern[str], Parser], ...]  # with what only Python's patterns can
     last: tuple[Parser, ...]
-    markers: Markers
+    markers: Markers  # of literals in the text, the longest first
     beginnings: Beginnings
 
     def parse(self, line: Line, *, receiver: str = "", hint: str = "") -> tuple[Parser, Parsed] | None:
@@ -136,18 +135,9 @@ class Index:
             yield from self.by_platform[line.platform]
         if line.document is not None:
             yield from self._of_keys(line.document)
-        found = self.markers.find(f"{line.structured} {line.text}" if line.structured else line.text)
-        if found:
-            yield from self._of_literals(found)
+        yield from self.markers.find(f"{line.structured} {line.text}" if line.structured else line.text)
         yield from self._by_beginning(line.text)
         yield from self.last
-
-    def _of_literals(self, found: Sequence[int]) -> Iterable[Parser]:
-        """Those whose literals are all there, the longest first."""
-        there = frozenset(found)
-        fit = [entry for number in found for entry in self.of_text.get(number, ()) if entry[1] <= there]
-        fit.sort(key=_PLACE)
-        return (parser for _, _, parser in fit)
 
     def _of_keys(self, document: Mapping[str, Any]) -> list[Parser]:
         present = document.keys()
@@ -173,8 +163,6 @@ def load(folder: Path = HERE) -> Index:
         except ParserError as error:
             refused.append(error)
     asked = [parser for parser in parsers.values() if not parser.last]
-    literals = sorted({literal for parser in asked for group in parser.contains for literal in group})
-    number = {literal: at for at, literal in enumerate(literals)}
     groups = [(group, parser) for parser in asked for group in parser.contains]
     groups.sort(key=lambda item: -sum(map(len, item[0])))
     keys = [(group, parser) for parser in asked for group in parser.json_keys]
@@ -189,11 +177,10 @@ def load(folder: Path = HERE) -> Index:
         by_enterprise=_by(asked, lambda p: p.enterprises),
         by_hint=_by(parsers.values(), lambda p: map(_plain, (p.name, *p.hints))),
         of_json=_by_rarest(keys),
-        of_text=_by_rarest_literal([(frozenset(number[one] for one in group), parser) for group, parser in groups]),
         of_beginning=tuple(parser for _, parser in quick),
         of_other_beginning=tuple(beginning for beginning in beginnings if beginning not in quick),
         last=tuple(sorted((p for p in parsers.values() if p.last), key=lambda p: p.last)),
-        markers=Markers(literals),
+        markers=Markers(groups),
         beginnings=Beginnings([pattern.pattern for pattern, _ in quick]),
     )
 
@@ -221,18 +208,6 @@ def _by_rarest(
         key = min(keys, key=lambda one: (count[one], one))
         rank = (not parser.is_narrow, -len(keys), parser.name)
         found[key] = (*found.get(key, ()), (rank, keys, parser))
-    return found
-
-
-def _by_rarest_literal(
-    groups: Sequence[tuple[frozenset[int], Parser]],
-) -> dict[int, tuple[tuple[int, frozenset[int], Parser], ...]]:
-    """Hundreds of groups, of which a text is compared with those whose rarest literal it holds."""
-    count = Counter(literal for group, _ in groups for literal in group)
-    found: dict[int, tuple[tuple[int, frozenset[int], Parser], ...]] = {}
-    for place, (group, parser) in enumerate(groups):
-        rarest = min(group, key=lambda one: (count[one], one))
-        found[rarest] = (*found.get(rarest, ()), (place, group, parser))
     return found
 
 
@@ -333,7 +308,7 @@ def _told(name: str, file: Path) -> Iterator[None]:
 def _refined(rules: RuleSet, refine: Refine) -> Parse:
     def parse(line: Line) -> Parsed | None:
         parsed = rules.parse(line)
-        return None if parsed is None else refine(line, dict(parsed), {})
+        return None if parsed is None else refine(line, parsed, {})
 
     return parse
 

@@ -17,16 +17,16 @@ what the sentence itself names: addresses, ports, users.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any
 
-from canh_native import Places
+from canh_native import Rule, Rules
 
 from monitoring.event import Value
-from monitoring.parsers._line import Line, Parsed
+from monitoring.parsers._line import Line
 
 KINDS = {
     "word": r"\S+",
@@ -56,73 +56,38 @@ _PREFIX = 8  # characters compared before a pattern is tried
 LONGEST_SENTENCE = 2048
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    pattern: re.Pattern[str]
-    prefix: str  # literal beginning, "" when the pattern begins with something variable
-    places: Places
-    fields: Mapping[str, Value]
-    app_names: frozenset[str]  # only for these programs; empty: any
-    codes: frozenset[str]  # only for messages of these codes; empty: any
-    words: str = ""  # what the sentence names is taken too: "all", or its "addresses" and no user
-
-    def parse(self, text: str, start: int) -> tuple[Parsed, int] | None:
-        """The fields and where the match ends; None when the pattern does not fit at `start`."""
-        match = self.pattern.match(text, start)
-        if match is None:
-            return None
-        parsed = dict(self.fields)
-        self.places.fill(parsed, match.groups())
-        return parsed, match.end()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class RuleSet:
     """The rules of one parser, in order.
 
-    before: what may stand before every message (a time since boot, a message id); the rules see what follows.
-    takes_unknown: a message no rule fits is still its own.
+    `before`: what may stand before every message (a time since boot, a message id); the rules see what follows.
+    `takes_unknown`: a message no rule fits is still its own.
     """
 
-    rules: Sequence[Rule]  # for any message, and for one whose code no rule names
-    by_code: Mapping[str, Sequence[Rule]]  # those of a code and those of none, in their order
-    before: Rule | None = None
-    takes_unknown: bool = False
-    words: str = ""  # of a message no rule fits
+    rules: Rules
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> RuleSet:
         """Compiled once. Raises ValueError for a pattern that is none."""
         before = document.get("before")
-        rules = tuple(map(_rule, rules_of(document)))
-        codes = {code for rule in rules for code in rule.codes}
+        written = [(_rule(rule), frozenset(map(str, rule.get("code", ())))) for rule in rules_of(document)]
+        codes = {code for _, own in written for code in own}
         return cls(
-            rules=tuple(rule for rule in rules if not rule.codes),
-            by_code={code: tuple(r for r in rules if not r.codes or code in r.codes) for code in codes},
-            before=None if before is None else _rule({"pattern": before, "kinds": document.get("kinds", {})}),
-            takes_unknown=bool(document.get("takes_unknown", False)),
-            words=_words_of(document),
+            Rules(
+                [rule for rule, own in written if not own],
+                {code: [rule for rule, own in written if not own or code in own] for code in codes},
+                None if before is None else _rule({"pattern": before, "kinds": document.get("kinds", {})}),
+                bool(document.get("takes_unknown", False)),
+                _words_of(document),
+            )
         )
 
-    def parse(self, line: Line) -> Parsed | None:
-        text, start, first, rules = line.text, 0, None, self.rules
-        if self.before is not None:
-            found = self.before.parse(text, 0)
-            if found is not None:
-                first, start = found
-                if self.by_code:
-                    rules = self.by_code.get(str(first.get("event.code", "")), rules)
-        for rule in rules:
-            if rule.app_names and line.app_name not in rule.app_names:
-                continue
-            if text.startswith(rule.prefix, start):
-                found = rule.parse(text, start)
-                if found is not None:
-                    parsed = {**first, **found[0]} if first else found[0]
-                    return _with_words(parsed, text[start:], rule.words) if rule.words else parsed
-        if not self.takes_unknown or text.startswith("pam_", start):  # PAM speaks through any program
+    def parse(self, line: Line) -> dict[str, Value] | None:
+        read = self.rules.parse(line.text, line.app_name)
+        if read is None:
             return None
-        return _with_words(first or {}, text[start:], self.words) if self.words else first or {}
+        fields, words, start = read
+        return _with_words(fields, line.text[start:], words) if words else fields
 
 
 def _words_of(document: Mapping[str, Any]) -> str:
@@ -132,9 +97,8 @@ def _words_of(document: Mapping[str, Any]) -> str:
     return "all" if written is True else written or ""
 
 
-def _with_words(parsed: Parsed, text: str, words: str) -> Parsed:
+def _with_words(fields: dict[str, Value], text: str, words: str) -> dict[str, Value]:
     """The fields, and what the sentence names for those that are open."""
-    fields = dict(parsed)
     if words == "addresses":
         fields.setdefault("user.name", "")
     _words().add_words(fields, text[:LONGEST_SENTENCE])
@@ -179,13 +143,12 @@ def _rule(document: Mapping[str, Any]) -> Rule:
     except re.error as error:
         raise ValueError(f"pattern {written!r}: {error}") from error
     return Rule(
-        pattern=pattern,
-        prefix=_prefix(written),
-        places=Places([(pattern.groupindex[group], name, kind) for group, name, kind in groups]),
-        fields={k: tuple(v) if isinstance(v, list) else v for k, v in document.get("set", {}).items()},
-        app_names=frozenset(document.get("app_name", ())),
-        codes=frozenset(str(code) for code in document.get("code", ())),
-        words=_words_of(document),
+        pattern,
+        _prefix(written),
+        [(pattern.groupindex[group], name, kind) for group, name, kind in groups],
+        {k: tuple(v) if isinstance(v, list) else v for k, v in document.get("set", {}).items()},
+        set(document.get("app_name", ())),
+        _words_of(document),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+
 def mac_text(text: str) -> str:
     """A MAC address as ECS wants it, 00-00-5E-00-53-23, however it is grouped."""
     digits = text.replace(":", "").replace("-", "").replace(".", "").upper()

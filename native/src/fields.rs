@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use regex::Regex;
 
+#[rustfmt::skip]
 pub const NOTHING: &[&str] = &[
     "", "-", "--", "N/A", "n/a", "NA", "null", "NULL", "(null)", "none", "None", "undefined", "<unknown>", "(none)",
     "<null>",
@@ -23,10 +24,8 @@ const LONGEST_ADDRESS: usize = 64; // octets, zone included
 const LONGEST_DOMAIN: usize = 255;
 
 static WITH_PORT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"\A(?:\[([^\]]+)\]|([0-9]{1,3}(?:\.[0-9]{1,3}){3}))(?:[:/#.(]([0-9]{1,5})\)?)?(?:/[0-9A-Za-z_]+)?\z",
-    )
-    .expect("a constant")
+    Regex::new(r"\A(?:\[([^\]]+)\]|([0-9]{1,3}(?:\.[0-9]{1,3}){3}))(?:[:/#.(]([0-9]{1,5})\)?)?(?:/[0-9A-Za-z_]+)?\z")
+        .expect("a constant")
 });
 static URL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
@@ -34,6 +33,7 @@ static URL: LazyLock<Regex> = LazyLock::new(|| {
     )
     .expect("a constant")
 });
+#[rustfmt::skip]
 const PORTS: &[(&str, u16)] = &[
     ("ftp-data", 20), ("ftp", 21), ("ssh", 22), ("telnet", 23), ("smtp", 25), ("domain", 53), ("dns", 53),
     ("bootps", 67), ("bootpc", 68), ("tftp", 69), ("http", 80), ("www", 80), ("kerberos", 88), ("pop3", 110),
@@ -44,19 +44,23 @@ const PORTS: &[(&str, u16)] = &[
     ("aol", 5190),
 ];
 /// IANA's numbers of protocols, with the names ECS gives them.
+#[rustfmt::skip]
 const PROTOCOLS: &[(&str, &str)] = &[
     ("1", "icmp"), ("2", "igmp"), ("4", "ipip"), ("6", "tcp"), ("17", "udp"), ("41", "ipv6"), ("46", "rsvp"),
     ("47", "gre"), ("50", "esp"), ("51", "ah"), ("58", "ipv6-icmp"), ("88", "eigrp"), ("89", "ospf"), ("103", "pim"),
     ("112", "vrrp"), ("132", "sctp"),
 ];
+#[rustfmt::skip]
 const ALSO: &[(&str, &str)] = &[
     ("icmp6", "ipv6-icmp"), ("icmpv6", "ipv6-icmp"), ("icmp-v6", "ipv6-icmp"), ("ipsec-esp", "esp"), ("tcp6", "tcp"),
     ("udp6", "udp"),
 ];
+#[rustfmt::skip]
 const GOOD: &[&str] = &[
     "success", "succeeded", "successful", "successfully", "ok", "allow", "allowed", "accept", "accepted", "pass",
     "passed", "permit", "permitted", "true", "yes", "0", "granted",
 ];
+#[rustfmt::skip]
 const BAD: &[&str] = &[
     "failure", "failed", "fail", "unsuccessful", "error", "denied", "deny", "block", "blocked", "reject", "rejected",
     "drop", "dropped", "false", "no", "refused", "invalid",

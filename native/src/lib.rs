@@ -3,6 +3,7 @@
 mod fields;
 mod grams;
 mod rules;
+mod sentence;
 mod source;
 mod structured;
 mod text;
@@ -84,22 +85,25 @@ impl RuleSet {
     }
 }
 
-/// Literals found in one pass over a text; immutable.
+/// Things found by the literals that a text must hold for each of them, in one pass over it; immutable.
 #[pyclass(frozen, module = "canh_native")]
 struct Markers {
     markers: text::Markers,
+    wanted: Vec<Py<PyAny>>,
 }
 
 #[pymethods]
 impl Markers {
+    /// groups: (literals that must all be there, what they stand for), in order of preference.
     #[new]
-    fn new(literals: Vec<String>) -> PyResult<Self> {
-        Ok(Markers { markers: text::Markers::new(&literals).map_err(PyValueError::new_err)? })
+    fn new(groups: Vec<(Vec<String>, Py<PyAny>)>) -> PyResult<Self> {
+        let (literals, wanted): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
+        Ok(Markers { markers: text::Markers::new(&literals).map_err(PyValueError::new_err)?, wanted })
     }
 
-    /// The numbers of the literals that stand in `text`, ascending, each once.
-    fn find(&self, text: &str) -> Vec<usize> {
-        self.markers.find(text)
+    /// What stands for the groups that `text` holds whole, in their order.
+    fn find(&self, py: Python<'_>, text: &str) -> Vec<Py<PyAny>> {
+        self.markers.find(text).into_iter().map(|group| self.wanted[group].clone_ref(py)).collect()
     }
 }
 
@@ -251,7 +255,9 @@ impl Grams {
 #[pymodule]
 mod canh_native {
     #[pymodule_export]
-    use super::structured::{Cases, Common, Conditions, KeyTable, Places};
+    use super::sentence::{Rule, Rules};
+    #[pymodule_export]
+    use super::structured::{Cases, Common, Conditions, KeyTable};
     #[pymodule_export]
     use super::{Beginnings, Grams, Markers, RuleSet, ip_text, outcome_of, pairs, put, transport_of};
 

@@ -1,11 +1,11 @@
 //! What the documents of parsers say, compiled: which key of a sender is which field, which words of a message mean
-//! what. `monitoring/parsers/_structured.py` and `_rules.py` read the documents and say what each of these is for.
+//! what. `monitoring/parsers/_structured.py` reads the documents and says what each of these is for.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString};
 
 use crate::fields::{Name, is_nothing, text_of};
 
@@ -74,32 +74,6 @@ impl KeyTable {
 /// A value that says nothing leaves the field to the next key.
 fn is_absent(value: &Bound<'_, PyAny>) -> bool {
     value.cast::<PyString>().is_ok_and(|text| is_nothing(crate::fields::strip(&text_of(text))))
-}
-
-/// The places of a rule's pattern: (number of the group, field, kind).
-#[pyclass(frozen, module = "canh_native")]
-pub struct Places {
-    places: Vec<(usize, Arc<Name>)>,
-}
-
-#[pymethods]
-impl Places {
-    #[new]
-    fn new(py: Python<'_>, places: Vec<(usize, String, String)>) -> Self {
-        let made = |(group, name, kind): (usize, String, String)| (group, Name::of_place(py, &name, &kind));
-        Places { places: places.into_iter().map(made).collect() }
-    }
-
-    /// Put what the groups of a match hold; groups: all of them, without the whole.
-    fn fill(&self, fields: &Bound<'_, PyDict>, groups: &Bound<'_, PyTuple>) -> PyResult<()> {
-        for (group, name) in &self.places {
-            let value = groups.get_item(group - 1)?;
-            if let Ok(text) = value.cast::<PyString>() {
-                name.put_object(fields, text)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// (key, words in lower case, pattern or None, is negated); no words and no pattern: the key must be there.

@@ -1,38 +1,69 @@
 //! What every received line goes through before a parser sees it: which literals it holds, which pairs it states.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
-/// Literals searched for in one pass, whatever their number.
+/// Groups of literals, of which a text must hold all, searched for in one pass whatever their number.
 pub struct Markers {
     automaton: AhoCorasick,
-    count: usize,
+    groups: Vec<Vec<usize>>,    // the literals of each, by number
+    by_rarest: Vec<Vec<usize>>, // the groups below their literal that fewest groups have: few are looked at
 }
 
 impl Markers {
-    pub fn new(literals: &[String]) -> Result<Self, String> {
+    pub fn new(groups: &[Vec<String>]) -> Result<Self, String> {
+        let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+        for literal in groups.iter().flatten() {
+            let next = numbers.len();
+            numbers.entry(literal).or_insert(next);
+        }
+        let mut literals = vec![""; numbers.len()];
+        for (literal, number) in &numbers {
+            literals[*number] = literal;
+        }
+        let groups: Vec<Vec<usize>> =
+            groups.iter().map(|group| group.iter().map(|literal| numbers[literal.as_str()]).collect()).collect();
+        let mut count = vec![0usize; literals.len()];
+        for number in groups.iter().flatten() {
+            count[*number] += 1;
+        }
+        let mut by_rarest = vec![Vec::new(); literals.len()];
+        for (place, group) in groups.iter().enumerate() {
+            if let Some(rarest) = group.iter().min_by_key(|number| (count[**number], **number)) {
+                by_rarest[*rarest].push(place);
+            }
+        }
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
             .kind(Some(AhoCorasickKind::DFA))
-            .build(literals)
+            .build(&literals)
             .map_err(|error| error.to_string())?;
-        Ok(Markers { automaton, count: literals.len() })
+        Ok(Markers { automaton, groups, by_rarest })
     }
 
-    /// The numbers of the literals that stand in `text`, ascending, each once.
+    /// The numbers of the groups that stand in `text` whole, ascending.
     pub fn find(&self, text: &str) -> Vec<usize> {
-        let mut found: Vec<usize> = Vec::new();
+        let mut there = vec![false; self.by_rarest.len()];
+        let mut literals: Vec<usize> = Vec::with_capacity(32);
         for hit in self.automaton.find_overlapping_iter(text) {
             let number = hit.pattern().as_usize();
-            if !found.contains(&number) {
-                found.push(number);
-                if found.len() == self.count {
+            if !there[number] {
+                there[number] = true;
+                literals.push(number);
+                if literals.len() == there.len() {
                     break;
                 }
             }
         }
+        let mut found: Vec<usize> = literals
+            .iter()
+            .flat_map(|literal| &self.by_rarest[*literal])
+            .copied()
+            .filter(|place| self.groups[*place].iter().all(|number| there[*number]))
+            .collect();
         found.sort_unstable();
         found
     }
