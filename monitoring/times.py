@@ -40,6 +40,8 @@ _OTHERS = tuple(
         rf"{_NUMBERS}(?P<year>\d{{4}}|\d{{2}})(?:,? |:){_CLOCK}{_HALF}{_ZONE}",
         rf"{_CLOCK}{_HALF} {_NUMBERS}(?P<year>\d{{4}}){_ZONE}",  # ZTE
         rf"{_CLOCK} (?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}}){_ZONE}",
+        r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})T(?P<hour>\d{2}):(?P<minute>\d{2})(?P<second>)(?P<fraction>)"
+        r"(?P<zone>Z|[+-]\d{2}:?\d{2})",  # to the minute, with a zone
         r"(?P<year>\d{4})-?(?P<month>\d{2})-?(?P<day>\d{2})[T -]?(?P<hour>\d{2}):?(?P<minute>\d{2}):?(?P<second>\d{2})"
         rf"(?:\.(?P<fraction>\d{{1,9}}))?{_ZONE}(?!\d)",
         rf"(?P<year>\d{{2}})(?P<month>\d{{2}})(?P<day>\d{{2}}) {{1,2}}{_CLOCK}",  # MySQL before 5.7

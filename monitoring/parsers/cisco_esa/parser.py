@@ -19,7 +19,8 @@ _CEF = {
     "deviceOutboundInterface": "observer.egress.interface.name", "act": "canh.esa.action",
     "ESASenderGroup": "canh.esa.sender_group", "deviceExternalId": "observer.serial_number",
     "endTime": "@timestamp", "ESAFinalActionDetails": "event.reason",
-    "ESAHeloDomain": "canh.email.helo", "ESATLSInProtocol": "tls.version", "ESATLSInCipher": "tls.cipher",
+    "ESAHeloIP": "client.ip", "ESAHeloDomain": "canh.email.helo", "ESATLSInProtocol": "tls.version",
+    "ESATLSInCipher": "tls.cipher",
     "cef.version": "observer.version", "ExternalMsgID": "email.message_id",
     "end": "@timestamp", "ESAURL": "url.full",
 }  # fmt: skip

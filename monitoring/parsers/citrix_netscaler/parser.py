@@ -11,9 +11,11 @@ from monitoring.parsers._network import add_sentence
 _HEAD = re.compile(
     r"(?:.{0,96}? )??(?:(\d{1,3}-PPE-\d{1,3}|PPE-\d{1,3}) )?: (?:(\w{1,64}) )?([A-Z][A-Za-z_-]{1,24}) "
     r"([A-Za-z][\w-]{2,48}) "
-    r"(\d{1,20})(?: \d{1,10})? :\s{0,3}",
+    r"(?:(\d{1,20})(?: \d{1,10})? )?:\s{0,3}",
     re.DOTALL,
 )
+_STAMP = re.compile(r"(?:[\d.:a-f]{7,45} {1,2})?(\d\d/\d\d/\d{4}:\d\d:\d\d:\d\d(?: [A-Z]{2,4})?) (\S{1,64}) ")
+_VSERVER = re.compile(r"\bVserver (\S{2,64}:\d{1,5})\b")
 _KEYS = {
     "Source": "source", "Destination": "destination", "Vserver": "vserver", "Vserver_ip": "vserver", "NatIP": "nat",
     "Client_ip": "source.ip", "ClientIP": "source.ip", "Remote_ip": "source.ip", "ClientPort": "source.port",
@@ -34,7 +36,7 @@ _KEYS = {
 _ENDS = {"source": "source", "destination": "destination", "vserver": "vserver", "nat": "source.nat"}
 _FIREWALL = re.compile(  # client, transaction, session, profile, URL, what was wrong
     r"([0-9A-Fa-f.:]{3,45}) {1,2}(\S{1,32})(?: -)? (?:(\S{1,64}) (?=\S+ https?://))?(?:- )?(\S{1,128}) "
-    r"(https?://\S{1,4096})"
+    r"(?:[A-Z][^:]{1,128}: )?(https?://[^\s<]{1,4096})"
 )
 _REQUEST = re.compile(r" ((?:GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH|CONNECT) )?(/\S{0,2048}) - ")
 _HOST = re.compile(r"- ?([\w-]{1,63}(?:\.[\w-]{1,63}){1,8}) User (\S{1,128}) :")
@@ -66,8 +68,11 @@ def parse(line: Line) -> Parsed | None:
     fields: dict[str, Value] = {
         "event.code": name,
         "canh.netscaler.feature": feature,
-        "event.sequence": int(sequence[:18]),
     }
+    put(fields, "event.sequence", (sequence or "")[:18])
+    stamp = _STAMP.match(line.text)
+    if stamp is not None:  # behind the header of the appliance it runs on
+        fields["@timestamp"], fields["observer.name"] = stamp[1], stamp[2]
     put(fields, "canh.netscaler.partition", partition or "")
     put(fields, "canh.netscaler.packet_engine", packet_engine or "")
     body = line.text[head.end() :].strip()
@@ -78,16 +83,17 @@ def parse(line: Line) -> Parsed | None:
         _add_firewall(fields, body)
     elif "HTTP" in name.upper():
         _add_request(fields, body)
-    fields.update(_kind(feature, name, fields))
+    fields.update(_kind(feature, name, fields, body))
     add_sentence(fields, body)
     return fields
 
 
-def _kind(feature: str, name: str, fields: dict[str, Value]) -> dict[str, Value]:
+def _kind(feature: str, name: str, fields: dict[str, Value], body: str) -> dict[str, Value]:
     kind: dict[str, Value] = {"event.category": ("network",), "event.type": ("info",)}
     upper = name.upper()
     if feature in ("TCP", "SSLVPN", "UDP", "SSLLOG", "SSL", "ICA"):
         kind["event.type"] = ("connection",)
+        kind["network.transport"] = "udp" if feature == "UDP" or upper.startswith("UDP") else "tcp"
     if feature == "APPFW":
         kind = {"event.kind": "alert", "event.category": ("intrusion_detection", "web"), "event.type": ("info",),
                 "event.action": "attack-detected"}  # fmt: skip
@@ -119,7 +125,7 @@ def _kind(feature: str, name: str, fields: dict[str, Value]) -> dict[str, Value]
     elif feature == "ACL":
         kind |= {"event.type": ("connection", "denied"), "event.action": "connection-denied"}
     if upper == "CMD_EXECUTED" and fields.get("event.outcome") == "unknown":
-        kind["event.outcome"] = "failure"
+        kind["event.outcome"] = "success" if 'Status "Done"' in body else "failure"
     return kind
 
 
@@ -136,6 +142,9 @@ def _add_pairs(fields: dict[str, Value], body: str) -> None:
             _add_context(fields, value)
         elif value and value != "Mapped Ip" and not (name == "user.name" and name in fields):
             put(fields, name, value.split(" ")[0] if name == "user.name" and not value.startswith('"') else value)
+    server = _VSERVER.search(body[:2048]) if "destination.ip" not in fields else None
+    if server is not None:
+        _add_end(fields, "vserver", server[1])
     if "user.name" in fields:
         fields.setdefault("source.user.name", fields["user.name"])
 

@@ -5,13 +5,23 @@ from __future__ import annotations
 import re
 
 from monitoring.event import Value
-from monitoring.parsers import Line, Parsed, put
+from monitoring.parsers import Line, Parsed, pairs_of, put
 from monitoring.parsers._network import add_sentence
 
 _HEAD = re.compile(
     r"(?:(?:emerg|alert|crit|err|error|warning|warn|notice|info|debug) )?(?:logger: )?"
     r"(?:([\w./-]{1,48}(?:\(pam_audit\))?)(?:\[(\d{1,10})\])?: )?(?:([0-9a-f]{8}):(\d): ?)?",
 )
+_RULE_KEYS = {  # what iRules of logging add-ons write: `f5_irule=...,src_ip=...,vip=...`
+    "src_ip": "source.ip", "src_port": "source.port", "client_ip": "source.ip", "vip": "destination.ip",
+    "vip_port": "destination.port", "http_method": "http.request.method", "http_host": "url.domain",
+    "http_uri": "url.original", "http_user_agent": "user_agent.original", "http_referrer": "http.request.referrer",
+    "http_referer": "http.request.referrer", "user": "user.name", "http_status": "http.response.status_code",
+    "node": "canh.pool.member.ip", "node_port": "canh.pool.member.port", "bytes_in": "source.bytes",
+    "bytes_out": "destination.bytes", "virtual_server": "rule.name", "f5_irule": "canh.f5.irule",
+    "dns_query": "dns.question.name", "query_name": "dns.question.name",
+    "lb_server": "canh.pool.member.ip", "protocol": "network.transport", "username": "user.name",
+}  # fmt: skip
 _SESSION = re.compile(r"(?:(/[\w./-]{1,128}?)(?::[\w.-]{1,64})?:)?([0-9a-f]{8}): ")
 _AUDIT = re.compile(
     r"AUDIT - (?:pid=\d{1,10} )?(?:client ([\w.-]{1,64}), )?(?:user ([^\s,]{1,128})(?: - |, )|user="
@@ -73,6 +83,8 @@ _KINDS: dict[str, dict[str, Value]] = {
 
 
 def parse(line: Line) -> Parsed | None:
+    if "f5_irule=" in line.text[:256]:
+        return _of_rule(line.text)
     head = _HEAD.match(line.text)
     if head is None:
         return None
@@ -186,3 +198,30 @@ def _add_state(fields: dict[str, Value], text: str) -> None:
     state = _STATE.search(text)
     if state is not None:
         fields["event.action"] = "pool-member-" + ("up" if "up" in state[0] or "available" in state[0] else "down")
+
+
+def _of_rule(text: str) -> Parsed:
+    """A request as an iRule tells it."""
+    start = text.find("f5_irule=")
+    pairs = pairs_of(text[start:], ",")
+    fields: dict[str, Value] = {
+        "event.category": ("web", "network"),
+        "event.type": ("access",),
+        "event.action": "http-request",
+    }
+    put(fields, "observer.ip", text[:start].strip(" ,"))
+    for key, name in _RULE_KEYS.items():
+        if name not in fields:
+            put(fields, name, pairs.get(key))
+    host, _, port = str(fields.get("url.domain", "")).partition(":")
+    if host:
+        fields["url.domain"] = host
+        put(fields, "url.port", port.strip())
+        fields["url.full"] = f"{'https' if port.strip() == '443' else 'http'}://{host}{fields.get('url.original', '')}"
+        fields["network.protocol"] = "http"
+    if "dns.question.name" in fields:
+        fields |= {"event.category": ("network",), "event.type": ("protocol", "info"), "network.protocol": "dns"}
+    status = fields.get("http.response.status_code")
+    if isinstance(status, int):
+        fields["event.outcome"] = "success" if status < 400 else "failure"
+    return fields

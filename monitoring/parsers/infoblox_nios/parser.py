@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 
 from monitoring.event import Value
-from monitoring.parsers import Line, cef_of, put
+from monitoring.parsers import Line, cef_of, load, put
 
 _AUDIT = re.compile(
     r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?Z) \[([^\]]{0,255})\]: (\w{3,32})(?: -)?(.*)", re.DOTALL
 )
+_MEMBER = re.compile(r"(\S{3,64}) ([a-z_-]{4,20}6?)(?:\[(\d{1,7})\])?: ")
+_STATE = re.compile(r"Type: ([\w -]{1,48}), State: (\w{1,16}), Event: (.{1,512})")
 _PAIR = re.compile(r"(\w{1,32})=(\"[^\"]*\"|\S+)")
 _KINDS: dict[str, dict[str, Value]] = {
     "Login_Allowed": {"event.action": "login", "event.outcome": "success"},
@@ -26,7 +28,14 @@ def parse(line: Line) -> dict[str, Value] | None:
     """What an administrator did, or a name that a policy rewrote; None for anything else."""
     if "CEF:" in line.text:
         return _policy(line.text)
-    match = _AUDIT.search(line.text[:512])
+    if line.app_name == "monitor":
+        return _of_monitor(line.text)
+    member = _MEMBER.match(line.text) if line.app_name == "" else None
+    if member is not None:
+        return _of_member(line, member)
+    if line.app_name == "threat-protect-log":
+        return {"event.dataset": "infoblox.threat", "event.category": ("host",), "event.type": ("info",)}
+    match = _AUDIT.search(line.text[:512]) if "]: " in line.text[:512] else None
     if match is not None:
         match = _AUDIT.search(line.text)
     if match is None:
@@ -46,8 +55,36 @@ def parse(line: Line) -> dict[str, Value] | None:
     pairs = {key: value.strip('"') for key, value in _PAIR.findall(rest)}
     for key, field in (("ip", "source.ip"), ("group", "group.name"), ("error", "event.reason"),
                        ("apparently_via", "canh.session.type"), ("auth", "canh.auth.method")):  # fmt: skip
-        put(fields, field, pairs.get(key))
+        put(fields, field, (pairs.get(key) or "").replace("\\040", " "))
     return fields
+
+
+def _of_monitor(text: str) -> dict[str, Value] | None:
+    state = _STATE.match(text)
+    if state is None:
+        return None
+    fields: dict[str, Value] = {
+        "event.dataset": "infoblox.system",
+        "event.category": ("host",),
+        "event.type": ("info",),
+    }
+    for name, value in zip(("event.code", "canh.infoblox.state", "event.reason"), state.groups(), strict=True):
+        put(fields, name, value)
+    return fields
+
+
+def _of_member(line: Line, member: re.Match[str]) -> dict[str, Value] | None:
+    """What the grid's master passes on names the member and its program once more."""
+    inner = line._replace(text=line.text[member.end() :], app_name=member[2])
+    index = load()
+    for parser in index.by_app_name.get(member[2], ()):
+        parsed = parser.parse(inner)
+        if parsed is not None:
+            fields: dict[str, Value] = {**parser.fields, **parsed, "process.name": member[2]}
+            put(fields, "process.pid", member[3])
+            put(fields, "observer.name", member[1])
+            return fields
+    return None
 
 
 def _policy(text: str) -> dict[str, Value] | None:

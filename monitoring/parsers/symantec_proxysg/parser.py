@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from monitoring.event import Value
-from monitoring.parsers import Line, Parsed, ip_text, put
+from monitoring.parsers import Line, Parsed, ip_text, pairs_of, put
 
 _WORD = re.compile(r'"[^"]{0,4096}"|\S{1,4096}')
 _RESULT = re.compile(r"(?:TCP|UDP|NONE|HTTP|MMS|RTSP|FTP|IM|SOCKS)_[A-Z_]{2,40}\Z|TUNNELED\Z")
@@ -20,7 +20,22 @@ _CLOCK = re.compile(r"\d{2}:\d{2}:\d{2}\Z")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 
 
+_KEYS = {  # of the log with names: `c-ip=192.0.2.6 cs-method=GET ...`
+    "c-ip": "source.ip", "c-port": "source.port", "cs-username": "user.name", "cs-method": "http.request.method",
+    "sc-status": "http.response.status_code", "s-action": "event.code", "cs-host": "url.domain",
+    "cs-uri-path": "url.path", "cs-uri-query": "url.query", "cs-uri-port": "url.port", "cs-uri-scheme": "url.scheme",
+    "cs-user-agent": "user_agent.original", "cs-referer": "http.request.referrer", "sc-bytes": "destination.bytes",
+    "cs-bytes": "source.bytes", "s-ip": "observer.ip", "r-ip": "destination.ip", "cs-ip": "destination.ip",
+    "r-supplier-ip": "destination.ip", "s-supplier-ip": "destination.ip", "r-dns": "destination.domain",
+    "cs-categories": "rule.category", "c-url": "url.full", "cs-uri": "url.full", "x-exception-id": "event.reason",
+    "x-bluecoat-appliance-name": "observer.name", "sc-filter-result": "canh.proxysg.filter",
+    "cs-auth-group": "user.group.name", "x-virus-id": "rule.name", "rs-content-type": "http.response.mime_type",
+}  # fmt: skip
+
+
 def parse(line: Line) -> Parsed | None:
+    if "c-ip=" in line.text:
+        return _of_pairs(line.text)
     words = [word.strip('"') for word in _WORD.findall(line.text[:16384])]
     result = next((at for at, word in enumerate(words) if _RESULT.match(word)), -1)
     method = next((at for at, word in enumerate(words) if word in _METHODS and at != result), -1)
@@ -33,6 +48,30 @@ def parse(line: Line) -> Parsed | None:
     _add_status(fields, words, result)
     _add_url(fields, words, method)
     _add_rest(fields, words, result, method)
+    return fields
+
+
+def _of_pairs(text: str) -> Parsed:
+    pairs = {key.lower(): value for key, value in pairs_of(text).items()}
+    fields: dict[str, Value] = {"event.action": "http-request"}
+    for key, name in _KEYS.items():
+        if name not in fields:
+            put(fields, name, pairs.get(key))
+    if fields.get("destination.ip") in (fields.get("source.ip"), fields.get("observer.ip")):
+        for key in ("r-ip", "r-supplier-ip", "s-supplier-ip"):
+            put(fields, "destination.ip", pairs.get(key))
+    if pairs.get("date") and pairs.get("time"):
+        fields["@timestamp"], fields["event.timezone"] = f"{pairs['date']} {pairs['time']}", "UTC"
+    if "user.name" in fields:
+        fields["source.user.name"] = fields["user.name"]
+    scheme, host = str(pairs.get("cs-uri-scheme", "")), str(pairs.get("cs-host", ""))
+    put(fields, "network.protocol", scheme)
+    if "url.full" not in fields and scheme not in ("", "-") and host not in ("", "-"):
+        path, query = str(pairs.get("cs-uri-path", "")).strip("-"), str(pairs.get("cs-uri-query", "")).strip("-")
+        fields["url.full"] = f"{scheme}://{host}{path}{query}"
+    is_denied = "DENIED" in str(pairs.get("sc-filter-result", "")) + str(pairs.get("s-action", ""))
+    fields["event.outcome"] = "failure" if is_denied else "success"
+    fields["event.type"] = ("access", "denied" if is_denied else "allowed")
     return fields
 
 

@@ -53,6 +53,7 @@ FORMS = [
     ("<34>Nov 22 10:15:04+07:00 web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),
     ("<34>2026-11-22T10:15:04+07:00 web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),
     ("<34>2026-11-22T03:15:04.5Z web1 su: hello", "2026-11-22T03:15:04.5", "web1", "su", "hello"),
+    ("<14>2026-11-22T03:15Z web1 su: hello", "2026-11-22T03:15:00", "web1", "su", "hello"),  # to the minute
     ("<34>2026-11-22 10:15:04 web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),
     ("<34>Nov 22 10:15:04 su[12]: hello", "2026-11-22T03:15:04", None, "su", "hello"),
     ("<34>Nov 22 10:15:04 web1 /usr/sbin/cron[7]: hello", "2026-11-22T03:15:04", "web1", "/usr/sbin/cron", "hello"),
