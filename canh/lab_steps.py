@@ -50,8 +50,8 @@ def share_data(ctx: Context, progress: Progress) -> Sequence[str]:
         folder = ctx.data_dir / name
         folder.mkdir(exist_ok=True)
         for path in (folder, *folder.rglob("*")):
-            os.chown(path, 0, PLATFORM_ID)
-            if path.is_dir():
+            os.chown(path, 0, PLATFORM_ID, follow_symlinks=False)  # one of these may be a link the platform's user laid
+            if path.is_dir() and not path.is_symlink():
                 path.chmod(0o2750)
     return ()
 

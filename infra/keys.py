@@ -125,7 +125,8 @@ def write_private(file: Path, text: str) -> None:
 def _write(file: Path, text: str, mode: int) -> None:
     """Replace the file in one step; it never exists half-written or more readable than `mode`."""
     draft = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)  # never through a link laid there
     with os.fdopen(descriptor, "w") as out:
         out.write(text)
     draft.chmod(mode)

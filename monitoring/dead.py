@@ -15,6 +15,7 @@ import base64
 import json
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -134,21 +135,39 @@ def record_of(letter: Letter, raw: bytes | None = None) -> SpoolRecord:
 def request(data_dir: Path, lines: Iterable[Mapping[str, str]], name: str) -> Path:
     """Leave word for the store's worker, whole or not at all; returns the file, which is removed when it is done.
 
-    Raises OSError.
+    Asked by an administrator, it belongs to the platform's own user, who has to read and remove it; of what that
+    user owns no link is followed. Raises OSError.
     """
-    folder = data_dir / "dead" / "requests"
-    folder.mkdir(parents=True, exist_ok=True)
-    path, part = folder / f"{name}.ndjson", folder / f".{name}.part"
-    with part.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(line) + "\n" for line in lines)
-        file.flush()
-        os.fsync(file.fileno())
-    if os.geteuid() == 0:  # an administrator asks, the platform's own user has to read and remove it
-        owner = data_dir.stat()
-        for item in (data_dir / "dead", folder, part):
-            os.chown(item, owner.st_uid, owner.st_gid)
-    part.rename(path)
-    return path
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    top = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
+    with ExitStack() as opened:
+        opened.callback(os.close, top)
+        owner, folder = os.fstat(top), top
+        for part in ("dead", "requests"):
+            folder = _folder_in(folder, part, owner)
+            opened.callback(os.close, folder)
+        draft = f".{name}.part"
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            _give_to(file.fileno(), owner)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(draft, f"{name}.ndjson", src_dir_fd=folder, dst_dir_fd=folder)
+    return data_dir / "dead" / "requests" / f"{name}.ndjson"
+
+
+def _folder_in(parent: int, name: str, owner: os.stat_result) -> int:
+    with suppress(FileExistsError):
+        os.mkdir(name, 0o755, dir_fd=parent)
+    folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+    _give_to(folder, owner)
+    return folder
+
+
+def _give_to(handle: int, owner: os.stat_result) -> None:
+    if os.geteuid() == 0:
+        os.fchown(handle, owner.st_uid, owner.st_gid)
 
 
 def requests(data_dir: Path) -> tuple[Path, ...]:

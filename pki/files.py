@@ -21,7 +21,8 @@ def writing(folder: Path) -> Iterator[None]:
     """
     try:
         make_folder(folder)
-        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, OWNER_ONLY)
+        # Root may write here for the platform's user, who could have laid a link: no file but this one is given away.
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, OWNER_ONLY)
         try:
             _give_to_owner(handle, folder)
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -43,7 +44,7 @@ def make_folder(folder: Path) -> None:
     owner = folder.parent.stat() if folder.parent.exists() else None
     folder.mkdir(parents=True, mode=0o755, exist_ok=True)  # another may have been quicker
     if os.geteuid() == 0 and owner is not None:
-        os.chown(folder, owner.st_uid, owner.st_gid)
+        os.chown(folder, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def replace(path: Path, content: bytes, mode: int) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from canh.cli import main
-from monitoring.dead import dead_letters
+from monitoring.dead import dead_letters, request
 from monitoring.event import Event
 from monitoring.settling import Settling
 from monitoring.spool import Spool, SpoolRecord
@@ -208,3 +208,29 @@ def test_a_running_worker_does_what_is_asked_while_one_waits(
         worker.join(20)
     assert json.loads(capsys.readouterr().out) == {"action": "replay", "asked": 2, "settled": 2}
     assert stored(poisoned).count("mended") == 2
+
+
+def test_a_request_follows_no_link_of_the_platforms_user(tmp_path: Path) -> None:
+    """Root asks in a folder another user owns: it would write to, or give away, whatever that user linked there."""
+    (tmp_path / "elsewhere").mkdir()
+    target = tmp_path / "elsewhere" / "shadow"
+    target.write_text("untouched")
+    data = tmp_path / "data"
+    (data / "dead").mkdir(parents=True)
+    (data / "dead" / "requests").symlink_to(target.parent)
+    with pytest.raises(OSError, match="Not a directory|symbolic links"):
+        request(data, [{"event_id": "1", "action": "drop"}], "asked")
+    (data / "dead" / "requests").unlink()
+    (data / "dead" / "requests").mkdir()
+    (data / "dead" / "requests" / ".asked.part").symlink_to(target)
+    with pytest.raises(FileExistsError):
+        request(data, [{"event_id": "1", "action": "drop"}], "asked")
+    assert [p.name for p in target.parent.iterdir()] == ["shadow"] and target.read_text() == "untouched"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_asks_belongs_to_the_platform(tmp_path: Path) -> None:
+    os.chown(tmp_path, 777, 777)
+    asked = request(tmp_path, [{"event_id": "1", "action": "drop"}], "asked")
+    assert {(p.stat().st_uid, p.stat().st_gid) for p in (asked, asked.parent, asked.parent.parent)} == {(777, 777)}
+    assert [p.name for p in asked.parent.iterdir()] == ["asked.ndjson"]

@@ -191,6 +191,21 @@ def test_what_root_issues_belongs_to_the_platform(tmp_path: Path) -> None:
     assert {path.stat().st_uid for path in made.folder.rglob("*")} == {777}
 
 
+def test_no_link_of_the_platforms_user_is_followed(tmp_path: Path) -> None:
+    """Root locks a folder another user owns: what a link there points at would be given to that user."""
+    target = tmp_path / "shadow"
+    target.write_text("root's own")
+    folder = tmp_path / "pki"
+    folder.mkdir()
+    (folder / "lock").symlink_to(target)
+    with pytest.raises(PkiError):
+        Authority(folder).ensure(NOW)
+    (folder / "lock").unlink()
+    (folder / "ca.key.new").symlink_to(target)
+    assert Authority(folder).ensure(NOW)
+    assert target.read_text() == "root's own"
+
+
 def test_the_list_is_signed_anew_every_day(ca: Authority) -> None:
     before = ca.crl.read_bytes()
     assert ca.ensure(NOW) is False
