@@ -26,7 +26,8 @@ _DESTINATION = re.compile(
     rf"(?:\bto|\bdestination|\bdst|\bdest|\bserver)[ =:]{{1,2}}(?:IP |address |host )?\"?'?({_IP})(?:[:#](\d{{1,5}}))?"
 )
 _ANY = re.compile(
-    rf"(?<![\w.:])(?:(\d{{1,3}}(?:\.\d{{1,3}}){{3}}|\[[0-9A-Fa-f:.]{{2,45}}\])(?:[:#]| port )(\d{{1,5}})|({_IP}))(?![\w:]|\.\d)"
+    rf"(?<![\w.:])(?:(\d{{1,3}}(?:\.\d{{1,3}}){{3}}|\[[0-9A-Fa-f:.]{{2,45}}\])(?:[:#]| port )(\d{{1,5}})|({_IP}))"
+    r"(?![\w:]|\.\d)"
 )
 _USER = re.compile(
     r"(?<![\w/])(?:(?:[Uu]ser(?:name|Name)?|USER|[Aa]ccount(?: name)?|[Aa]dmin(?:istrator)?)(?: name)?"
