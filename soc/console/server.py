@@ -18,6 +18,7 @@ from pathlib import Path
 import uvicorn
 
 from inventory.model import Province
+from soc.console._certificate import Shown
 from soc.console._console import Console, console_for
 from soc.console._patience import Patient
 from soc.console.app import create_app
@@ -34,6 +35,7 @@ def serve(province: Province, data_dir: Path, rules_dir: Path, listen: tuple[str
     console = console_for(province, data_dir, rules_dir)
     pki = Pki(data_dir / "pki")
     pki.ensure(names_of(province), datetime.now(UTC))
+    shown = Shown(pki, names_of(province))
     bound = bind(*listen)
     config = uvicorn.Config(
         create_app(console),
@@ -51,9 +53,10 @@ def serve(province: Province, data_dir: Path, rules_dir: Path, listen: tuple[str
     config.load()
     if config.ssl is not None:
         config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
+        shown.attach(config.ssl)
     address, port = bound.getsockname()[:2]
     logging.getLogger(__name__).info("console listens on https://%s:%s", address, port)
-    asyncio.run(_Server(config, console).serve(sockets=[bound]))
+    asyncio.run(_Server(config, console, shown).serve(sockets=[bound]))
 
 
 def names_of(province: Province) -> tuple[str, ...]:
@@ -82,11 +85,16 @@ def bind(address: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Lets open event streams go when asked to stop, so that the end is not waited out."""
+    """Keeps its certificate current; lets open event streams go when asked to stop: the end is not waited out."""
 
-    def __init__(self, config: uvicorn.Config, console: Console) -> None:
+    def __init__(self, config: uvicorn.Config, console: Console, shown: Shown) -> None:
         super().__init__(config)
-        self._console = console
+        self._console, self._shown = console, shown
+        self._keeping: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._keeping = asyncio.create_task(self._shown.keep())
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -100,6 +108,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._console.live.close()
+        if self._keeping is not None:
+            self._keeping.cancel()
         await super().shutdown(sockets)
 
 
