@@ -21,6 +21,8 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
     if flows:
         fields["canh.azure.flows"] = len(flows)
         _add_flow(fields, flows[0].split(","))
+        is_inbound = fields.get("network.direction") == "inbound"
+        put(fields, "destination.mac" if is_inbound else "source.mac", pairs.get("properties.flows.flows.mac"))
     return fields
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitoring.event import Value
-from monitoring.parsers import Line, Pairs, Parsed
+from monitoring.parsers import Line, Pairs, Parsed, put
 
 
 def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
@@ -12,4 +12,9 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
         fields["event.outcome"] = "failure"
     if pairs.get("Workload") != "SecurityComplianceCenter" and "PolicyDetails.PolicyName" not in pairs:
         fields.pop("rule.name", None)
+    place = pairs.get("ObjectId")
+    if isinstance(place, str) and place.startswith(("http://", "https://")):
+        for name in ("url.domain", "url.path", "url.query", "url.scheme", "url.port"):
+            fields.pop(name, None)
+        put(fields, "url.full", place)
     return fields
