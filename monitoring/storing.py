@@ -296,8 +296,8 @@ def main() -> int:
         parsers.start(args.parsers, pipeline.fields_of)
         stop = _told_to_stop()
         # Imported after the fork: these libraries have threads.
+        from monitoring.retention import retention_of
         from monitoring.store import writer
-        from monitoring.store.retention import retention_of
 
         open_sink = partial(writer, args.data, retention=retention_of(province.policy))
         store_for_ever(

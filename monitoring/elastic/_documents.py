@@ -14,6 +14,7 @@ from monitoring import ecs
 from monitoring.elastic._templates import FIND, MORE, find_field
 from monitoring.event import Event, Value, flat
 from monitoring.query import fold
+from monitoring.rows import id_octets
 from monitoring.store import _columns
 
 PIECE, OVERLAP = 8000, 1000  # characters of a piece of text, and of the next one that are in both
@@ -31,7 +32,7 @@ def id_of(event: Event) -> str:
 
 def canonical(text: str) -> str:
     """An id as the store has it: a UUID in its usual form."""
-    return str(UUID(bytes=_columns.id_octets(text)))
+    return str(UUID(bytes=id_octets(text)))
 
 
 def day_of(event: Event) -> str:

@@ -30,9 +30,9 @@ from monitoring.elastic._cluster import Cluster, reason_of
 from monitoring.elastic._settings import ElasticSettings
 from monitoring.errors import StoreError
 from monitoring.event import Event
+from monitoring.retention import DEFAULT_STREAM, Retention
 from monitoring.sink import Refusal
 from monitoring.store.lock import locked
-from monitoring.store.retention import DEFAULT_STREAM, Retention
 
 PATIENCE_S = 30.0  # then the worker starts again at its checkpoint
 PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0

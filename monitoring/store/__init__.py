@@ -20,12 +20,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from monitoring.retention import Retention, RetentionRule
 from monitoring.sink import EventSink
 from monitoring.store._answers import Bucket, EventStore, Group
 from monitoring.store._reader import Store
 from monitoring.store._writer import StoreWriter
 from monitoring.store.choice import elastic_settings
-from monitoring.store.retention import Retention, RetentionRule
 
 __all__ = ["Bucket", "EventStore", "Group", "Retention", "RetentionRule", "Store", "StoreWriter", "reader", "writer"]
 

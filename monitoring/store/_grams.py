@@ -23,6 +23,7 @@ from canh_native import Grams
 
 from monitoring import ecs
 from monitoring.query import All, Any, Network, Node, Term, Text, Wildcard, fold, forms
+from monitoring.rows import id_octets
 from monitoring.store import _columns
 
 FORMAT = 1
@@ -76,7 +77,7 @@ def need_of(node: Node) -> Need | None:
         case Network(field, network) if network.num_addresses == 1 and _columns.number_of(field) in _valued():
             return of_value(_columns.number_of(field), _columns.octets_of(str(network[0])) or b"")
         case Term("event.id", value):
-            return of_value(_columns.ID, _columns.id_octets(value))
+            return of_value(_columns.ID, id_octets(value))
         case Term(field, value) if field in _valued():
             return Need(some=tuple(of_value(field, form.encode("utf-8", "replace")) for form in forms(value)))
     return None

@@ -18,10 +18,10 @@ import duckdb
 import pyarrow as pa
 
 from monitoring.errors import StoreError
+from monitoring.retention import Retention
 from monitoring.store import _columns, _duck, _grams
 from monitoring.store._manifest import Manifest, Segment
 from monitoring.store._segment import PART, make_folder, seal
-from monitoring.store.retention import Retention
 
 GRACE = timedelta(seconds=60)  # a query takes less
 SETTLED = timedelta(minutes=2)  # after its end an hour gets no more segments but from a backlog

@@ -19,6 +19,7 @@ import duckdb
 from monitoring import ecs
 from monitoring.errors import QueryError, StoreError
 from monitoring.event import Event
+from monitoring.rows import id_octets
 from monitoring.store import _columns, _duck, _grams, _manifest, _sql
 from monitoring.store._answers import Bucket, Group, check_groups, check_step, only
 from monitoring.store._asked import (
@@ -127,10 +128,10 @@ class Store:
     def get(self, ids: Sequence[str]) -> list[Event]:
         if not ids:
             return []
-        octets = [_columns.id_octets(text) for text in ids]
+        octets = [id_octets(text) for text in ids]
         where = f"{_columns.ID} IN ({marks_for(octets, '?::BLOB')})"
         asked = Asked(where, list(octets), BEGINNING, END, _grams.of_ids(octets))
-        found = {_columns.id_octets(event.id): event for event in self._search(asked, len(octets), ())}
+        found = {id_octets(event.id): event for event in self._search(asked, len(octets), ())}
         return [found[one] for one in dict.fromkeys(octets) if one in found]
 
     def span(self) -> tuple[datetime, datetime] | None:

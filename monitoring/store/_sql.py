@@ -31,6 +31,7 @@ from monitoring.query import (
     forms,
     moment,
 )
+from monitoring.rows import id_octets
 from monitoring.store import _columns
 from monitoring.store._duck import literal, quoted
 
@@ -162,7 +163,7 @@ def _equal(field: str, value: str, now: datetime) -> Condition:
     if kind == "text":
         return _contains(column(field), value)
     if field == "event.id":
-        return f"{_columns.ID} = ?::BLOB", [_columns.id_octets(value)]
+        return f"{_columns.ID} = ?::BLOB", [id_octets(value)]
     if kind in _TYPES:
         return f"{column(field)} = ?", [_typed(field, value, now)]
     found = forms(value)

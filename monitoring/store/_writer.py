@@ -23,15 +23,15 @@ import pyarrow as pa
 
 from monitoring.errors import StoreError
 from monitoring.event import Event
+from monitoring.retention import Retention
+from monitoring.rows import Rows, rows_of
 from monitoring.sink import Refusal
 from monitoring.store import _columns, _grams, _maintenance, _manifest
 from monitoring.store._manifest import Manifest, Segment
 from monitoring.store._segment import write_table
 from monitoring.store.lock import locked
-from monitoring.store.retention import Retention
 
 MAINTAIN_EVERY_S = 15.0
-NO_HOUR = "1970010100"  # where an event without a received time goes
 
 log = logging.getLogger("canh.store")
 
@@ -42,7 +42,7 @@ class StoreWriter:
     def __init__(self, data_dir: Path, *, retention: Retention | None = None) -> None:
         """Raises StoreError when another process writes this store or its folder cannot be written."""
         self._folder = Path(data_dir) / "store"
-        self._retention = retention or Retention()
+        self.retention = retention or Retention()
         self._changing = Lock()
         self._pending: dict[tuple[str, str], list[pa.Table]] = {}
         self._stop = Flag()
@@ -58,9 +58,14 @@ class StoreWriter:
 
     def write(self, events: Sequence[Event]) -> Sequence[Refusal]:
         """Take events in; nobody can read them before `commit`. Every event is taken: none is refused."""
-        for part, rows in self._parts(events).items():
-            self._pending.setdefault(part, []).append(_columns.table_of(rows))
+        self.take(rows_of([event.fields for event in events], self.retention))
         return ()
+
+    def take(self, parts: Sequence[Rows]) -> None:
+        """Take events in that are columns already, made with this writer's retention."""
+        for part in parts:
+            table = _columns.table(part.size, part.columns)
+            self._pending.setdefault((part.stream, part.hour), []).append(table)
 
     def commit(self, checkpoint: Mapping[str, Any]) -> None:
         """Make what was written durable and readable together with `checkpoint`, or nothing of it.
@@ -84,7 +89,7 @@ class StoreWriter:
 
     def maintain(self, now: datetime | None = None) -> None:
         """Merge small segments, drop expired ones, unlink what has been retired long enough."""
-        _maintenance.run(self._folder, self._retention, now or datetime.now(UTC), self._current, self._apply)
+        _maintenance.run(self._folder, self.retention, now or datetime.now(UTC), self._current, self._apply)
 
     def start(self) -> None:
         """Maintain in the background until `close`."""
@@ -119,14 +124,6 @@ class StoreWriter:
         _manifest.publish(self._folder, manifest)
         self._manifest = manifest
 
-    def _parts(self, events: Sequence[Event]) -> dict[tuple[str, str], list[Event]]:
-        """Events by (stream, received hour), in their order."""
-        parts: dict[tuple[str, str], list[Event]] = {}
-        for event in events:
-            hour = event.text("event.ingested")[:13].translate(_DIGITS) or NO_HOUR
-            parts.setdefault((self._retention.stream_of(event), hour), []).append(event)
-        return parts
-
     def _discard(self, segments: list[Segment]) -> None:
         for segment in segments:
             with suppress(OSError):
@@ -149,6 +146,3 @@ class StoreWriter:
                 self.maintain()
             except Exception as error:  # the next round tries again; without maintenance the store still works
                 log.warning("the store cannot be maintained: %s", error)
-
-
-_DIGITS = {ord("-"): None, ord("T"): None}

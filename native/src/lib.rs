@@ -1,5 +1,6 @@
 //! `canh_native`: the matching hot path of Canh for Python. Thin: this file only crosses the border.
 
+mod columns;
 mod fields;
 mod grams;
 mod rules;
@@ -254,6 +255,8 @@ impl Grams {
 
 #[pymodule]
 mod canh_native {
+    #[pymodule_export]
+    use super::columns::columns;
     #[pymodule_export]
     use super::sentence::{Rule, Rules};
     #[pymodule_export]

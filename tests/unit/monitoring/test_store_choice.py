@@ -19,9 +19,9 @@ from canh.cli import main
 from inventory import load
 from monitoring.elastic import ElasticSettings, ElasticStore, ElasticWriter, settings_of
 from monitoring.errors import StoreError
+from monitoring.retention import retention_of
 from monitoring.store import Store, reader
 from monitoring.store.choice import elastic_settings
-from monitoring.store.retention import retention_of
 from tests.unit.monitoring.lab import ROOT
 from tests.unit.monitoring.stored import event
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitoring import ecs
+from monitoring import ecs, rows
 from monitoring.event import Value
 from monitoring.store import Retention, RetentionRule, Store, StoreWriter, _columns, _maintenance, _manifest
 from monitoring.store._manifest import Manifest, Segment
@@ -113,7 +113,7 @@ def test_segments_of_an_older_column_list_are_read_with_the_new(
 
 
 def _forget_columns() -> None:
-    for made_once in (_columns.schema, _columns.schema_hash, _columns._types):
+    for made_once in (_columns.schema, _columns.schema_hash, rows._listed):
         made_once.cache_clear()
 
 
