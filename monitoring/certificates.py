@@ -23,6 +23,7 @@ from pki.register import days_left
 from pki.x509 import fingerprint_of
 
 LOOK_S = 600.0
+LIST_NEAR_END = timedelta(days=3)  # of a CA elsewhere; lists live for a week or more
 TOLD_AFTER_END = timedelta(days=30)  # then whoever let it expire has heard it
 
 log = logging.getLogger("canh.collect")
@@ -69,6 +70,12 @@ class Certificates:
     def _messages(self, now: datetime) -> Iterator[Received]:
         ca = self._authority.load()
         yield _message("ca", "authority", ca.not_valid_after_utc, fingerprint_of(ca), now)
+        for one in self._authority.trust.all():
+            sha256 = fingerprint_of(one.ca)
+            yield _message(f"trusted {one.id}", "authority", one.ca.not_valid_after_utc, sha256, now)
+            until = one.listed_until or now
+            if not one.may_issue_here and until - now <= LIST_NEAR_END:  # nobody here signs it anew
+                yield _message(f"list of {one.id}", "revocation-list", until, sha256, now)
         for entry in self._authority.entries():
             if entry.is_current and now - entry.expires < TOLD_AFTER_END:
                 yield _message(entry.name, str(entry.purpose), entry.expires, entry.sha256, now)

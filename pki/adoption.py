@@ -23,7 +23,7 @@ def checked(certificate: bytes, key: bytes, now: datetime) -> tuple[list[x509.Ce
     ca = chain[0]
     if ca.public_key() != signer.public_key():
         raise PkiError("this key is not the CA's", fix="the issuing CA comes first in its file, its chain after it")
-    if not _may_issue(ca):
+    if not may_issue(ca):
         raise PkiError("this certificate may not issue others", fix="it needs CA:TRUE, keyCertSign and cRLSign")
     if not ca.not_valid_before_utc <= now < ca.not_valid_after_utc:
         raise PkiError(
@@ -32,7 +32,8 @@ def checked(certificate: bytes, key: bytes, now: datetime) -> tuple[list[x509.Ce
     return chain, signer
 
 
-def _may_issue(ca: x509.Certificate) -> bool:
+def may_issue(ca: x509.Certificate) -> bool:
+    """Whether it says that it is a CA and may sign certificates and lists."""
     try:
         if not ca.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
             return False

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from canh.context import Context
-from pki import Authority, Entry, PkiError, Purpose, Tokens
+from pki import Authority, Entry, PkiError, Purpose, Tokens, rollover
+from pki.authority import SERVICES
 from pki.register import documents
+from pki.trust import Trusted
+from pki.x509 import fingerprint_of
 from soc.pki import Certificate, shown
 
-HELP = "the internal CA: show, list, issue, renew, revoke, import, crl; tokens of agents"
+HELP = "the internal CA: show, list, issue, renew, revoke, import, crl, trust, switch, distrust; tokens of agents"
 _DAYS = {Purpose.SERVER: 397, Purpose.CLIENT: 730, Purpose.DEVICE: 730}
 
 
@@ -41,9 +44,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     one = actions.add_parser("revoke", help="revoke all certificates of a name, or the one of a serial number")
     one.add_argument("name", metavar="NAME|SERIAL")
     one.add_argument("--reason", default="", help="for the register")
-    one = actions.add_parser("import", help="issue under the province's own CA from now on")
+    one = actions.add_parser("import", help="issue under the province's own CA from now on, and trust no other")
     one.add_argument("--cert", type=Path, required=True, metavar="FILE", help="PEM: the issuing CA, then its chain")
     one.add_argument("--key", type=Path, required=True, metavar="FILE", help="PEM, without a pass phrase")
+    one = actions.add_parser("trust", help="trust another CA too: the next one of our own unless told which")
+    one.add_argument("--cert", type=Path, metavar="FILE", help="PEM: the province's CA, then its chain")
+    one.add_argument("--key", type=Path, metavar="FILE", help="its key (PEM): it is to issue here later")
+    one.add_argument(
+        "--crl", type=Path, metavar="FILE", help="its revocation list: it issues elsewhere; again when new"
+    )
+    one = actions.add_parser("switch", help="issue under a trusted CA from now on; the one before is trusted on")
+    one.add_argument("id", nargs="?", default="", metavar="ID", help="how its fingerprint begins, if there are several")
+    one = actions.add_parser("distrust", help="trust a CA beside ours no more")
+    one.add_argument("id", nargs="?", default="", metavar="ID", help="as above")
     actions.add_parser("crl", help="sign the revocation list anew (it is anyway, once a day)")
     one = actions.add_parser("token", help="tokens of agents that ship over HTTP")
     one.add_argument("what", choices=("add", "list", "remove"))
@@ -62,12 +75,40 @@ def _authority(ctx: Context) -> Authority:
 
 def _show(args: argparse.Namespace, ctx: Context, now: datetime) -> None:
     authority = _authority(ctx)
-    kinds = [("ca", authority.certificate), ("console", authority.files_of("console")[0])]
-    if authority.files_of("collector")[0].exists():
-        kinds.append(("collector", authority.files_of("collector")[0]))
+    services = [(name, authority.files_of(name)[0]) for name in SERVICES]
+    kinds = [("ca", authority.certificate), *(one for one in services if one[1].exists())]
     for kind, path in kinds:
         certificate = shown(path)
         print(json.dumps(_document(kind, certificate)) if ctx.json else _text(kind, certificate))
+    for one in authority.trust.all():
+        _print_trusted(one, ctx)
+
+
+def _print_trusted(one: Trusted, ctx: Context) -> None:
+    listed = None if one.listed_until is None else one.listed_until.isoformat()
+    more = {"id": one.id, "subject": one.ca.subject.rfc4514_string(), "may_issue_here": one.may_issue_here}
+    document = _document("trusted", shown(one.certificate)) | more | {"listed_until": listed}
+    text = f"{_text('trusted', shown(one.certificate))}\n  id       {one.id}\n  subject  {more['subject']}"
+    text += "\n  its key is here" if one.may_issue_here else f"\n  list until {listed}"
+    print(json.dumps(document) if ctx.json else text)
+
+
+def _trust(args: argparse.Namespace, ctx: Context, now: datetime) -> None:
+    if args.cert is None and (args.key or args.crl):
+        raise PkiError("which CA is to be trusted?", fix="give --cert FILE as well")
+    files = {n: _read(path) for n, path in (("certificate", args.cert), ("key", args.key), ("crl", args.crl)) if path}
+    _print_trusted(rollover.take_in(_authority(ctx), now, **files), ctx)
+
+
+def _switch(args: argparse.Namespace, ctx: Context, now: datetime) -> None:
+    rollover.switch(_authority(ctx), args.id, now)
+    _show(args, ctx, now)
+
+
+def _distrust(args: argparse.Namespace, ctx: Context, now: datetime) -> None:
+    gone = rollover.distrust(_authority(ctx), args.id, now)
+    document = {"id": gone.id, "sha256": fingerprint_of(gone.ca), "subject": gone.ca.subject.rfc4514_string()}
+    print(json.dumps(document) if ctx.json else f"{gone.id}: {document['subject']} is trusted no more")
 
 
 def _list(args: argparse.Namespace, ctx: Context, now: datetime) -> None:
@@ -134,6 +175,9 @@ _ACTIONS: dict[str, Callable[[argparse.Namespace, Context, datetime], None]] = {
     "renew": _renew,
     "revoke": _revoke,
     "import": _import,
+    "trust": _trust,
+    "switch": _switch,
+    "distrust": _distrust,
     "crl": _crl,
     "token": _token,
 }

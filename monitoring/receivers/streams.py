@@ -131,7 +131,7 @@ class StreamReceiver(SyslogTcp):
         if not self._keys.revoked:
             return
         for connection in tuple(self.open):
-            if isinstance(connection, StreamConnection) and connection.serial in self._keys.revoked:
+            if isinstance(connection, StreamConnection) and connection.showed in self._keys.revoked:
                 self.refused("certificate-revoked", connection.peer)
                 connection.abort()
 
@@ -139,7 +139,7 @@ class StreamReceiver(SyslogTcp):
 class StreamConnection(_Connection):
     """One sender; lines or counted frames of syslog unless a class below says otherwise."""
 
-    serial: int | None = None  # of the certificate it showed
+    showed: tuple[bytes, int] | None = None  # of its certificate the issuer's name and the serial number
     answers = False  # whether its sender reads
 
     def __init__(self, server: StreamReceiver) -> None:
@@ -165,7 +165,7 @@ class StreamConnection(_Connection):
         shown = None if session is None else session.getpeercert(binary_form=True)
         if shown:
             certificate = x509.load_der_x509_certificate(shown)
-            self.serial = certificate.serial_number
+            self.showed = certificate.issuer.public_bytes(), certificate.serial_number
             who = certificate.subject.rfc4514_string()
             log.info("%s: %s connected as %r", self.server.receiver, self.peer, who)
 

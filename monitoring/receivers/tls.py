@@ -14,10 +14,9 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from cryptography import x509
-
 from monitoring.errors import ReceiverError
-from pki import Authority
+from pki import Authority, PkiError
+from pki.trust import serials
 
 LOOK_S = 1.0  # a change of the files is seen within this time
 SERVICE = "collector"
@@ -38,14 +37,15 @@ class TlsKeys:
 
     def __init__(self, authority: Authority, clients: Clients) -> None:
         """Raises ReceiverError when the files cannot be used."""
-        self.revoked: frozenset[int] = frozenset()  # serial numbers
+        self.revoked: frozenset[tuple[bytes, int]] = frozenset()  # issuer's name and serial number
         self._clients = clients
+        self._authority = authority
         self._files = (*authority.files_of(SERVICE), authority.certificate, authority.crl)
         self._seen = self._stamp()
         self._looked = time.monotonic()
         try:
             self._context = self._made()
-        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        except (OSError, ValueError, PkiError) as error:  # ssl.SSLError is an OSError
             raise ReceiverError(
                 f"the collector's certificate cannot be used: {error}",
                 where=self._files[0],
@@ -67,14 +67,15 @@ class TlsKeys:
         try:
             self._context = self._made()
             log.info("TLS: certificate and revocations read again")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, PkiError) as error:
             log.error(
                 "TLS: the changed files in %s cannot be used, going on with what was: %s", self._files[0].parent, error
             )
 
     def _made(self) -> ssl.SSLContext:
         certificate, key, ca, crl = self._files
-        revoked = x509.load_pem_x509_crl(crl.read_bytes())
+        beside = [one for one in self._authority.trust.all() if one.crl.exists()]
+        revoked = serials([crl, *(one.crl for one in beside)])
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_RENEGOTIATION
@@ -82,17 +83,18 @@ class TlsKeys:
         context.num_tickets = 0
         context.load_cert_chain(certificate, key)
         if self._clients is not Clients.NONE:
-            context.load_verify_locations(ca)
-            context.load_verify_locations(crl)
+            for path in (ca, crl, *(path for one in beside for path in (one.certificate, one.crl))):
+                context.load_verify_locations(path)
             # The province's CA may be one below another: it is trusted by itself.
             context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF | ssl.VERIFY_X509_PARTIAL_CHAIN
             required = self._clients is Clients.REQUIRED
             context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
-        self.revoked = frozenset(r.serial_number for r in revoked)
+        self.revoked = revoked
         return context
 
     def _stamp(self) -> tuple[tuple[int, int], ...]:
-        return tuple(_stamp(path) for path in self._files)
+        beside = sorted(self._authority.trust.folder.glob("*.cr[tl]"))
+        return tuple(_stamp(path) for path in (*self._files, *beside))
 
 
 def keys_for(folder: Path, names: Iterable[str], clients: Clients, now: datetime) -> TlsKeys:

@@ -11,7 +11,8 @@ from monitoring.certificates import Certificates
 from monitoring.pipeline import Pipeline
 from monitoring.receivers import Counters, Intake
 from monitoring.spool import Spool, SpoolReader
-from pki import Authority, Purpose
+from pki import Authority, Purpose, rollover
+from pki.authority import CRL_LIFE
 from tests.unit.monitoring.lab import province, record
 
 NOW = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
@@ -36,6 +37,19 @@ def test_each_is_told_once_a_day_until_it_is_long_past(tmp_path: Path) -> None:
     assert said(Certificates(tmp_path, (), serves=False), NOW + timedelta(minutes=40)) == {"ca": 3650, "agent": 8}
     left = [said(made, NOW + timedelta(days=d)).get("agent") for d in (6, 7, 8, 9, 37, 38)]
     assert left == [2, 1, 0, -1, -29, None]
+
+
+def test_trusted_cas_are_told_as_well_and_a_list_that_nobody_here_signs_before_it_runs_out(tmp_path: Path) -> None:
+    ca, province = Authority(tmp_path / "pki"), Authority(tmp_path / "province")
+    province.ensure(NOW)
+    certificate, crl = province.certificate.read_bytes(), province.crl.read_bytes()
+    elsewhere = rollover.take_in(ca, NOW, certificate=certificate, crl=crl)
+    following = rollover.take_in(ca, NOW)
+    made, days = Certificates(tmp_path, (), serves=False), CRL_LIFE.days
+    cas = {"ca": 3650, f"trusted {elsewhere.id}": 3650, f"trusted {following.id}": 3650}
+    assert said(made, NOW) == cas
+    left = [said(made, NOW + timedelta(days=d)).get(f"list of {elsewhere.id}") for d in (days - 4, days - 3, days + 1)]
+    assert left == [None, 3, -1]
 
 
 def test_the_collectors_own_is_renewed_before_it_ends_and_the_list_signed(tmp_path: Path) -> None:

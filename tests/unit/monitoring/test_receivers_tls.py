@@ -14,7 +14,7 @@ from monitoring.errors import ReceiverError
 from monitoring.receivers import streams, tls
 from monitoring.receivers.streams import JsonLines, StreamConnection
 from monitoring.receivers.tls import Clients, TlsKeys
-from pki import Authority
+from pki import Authority, rollover
 from tests.unit.monitoring.streams import Stream, client_context, connected, eventually, listening, made_keys
 from tests.unit.monitoring.test_receivers import connect, run
 
@@ -133,6 +133,33 @@ def test_a_renewed_certificate_is_served_without_a_restart(tmp_path: Path, monke
                 writer.close()
                 Authority(tmp_path / "pki").ensure_server("collector", ["another.name"], datetime.now(UTC))
             assert shown[0] != shown[1]
+
+    run(work)
+
+
+def test_senders_of_two_cas_are_let_in_and_revoked_without_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "LOOK_S", 0.05)
+    monkeypatch.setattr(tls, "LOOK_S", 0.0)
+
+    async def work() -> None:
+        async with listening(tmp_path, "syslog-tls", StreamConnection, keys=made_keys(tmp_path)) as it:
+            ca, now = Authority(tmp_path / "pki"), datetime.now(UTC)
+            old = client_context(tmp_path, "old")
+            rollover.switch(ca, rollover.take_in(ca, now).id, now)
+            new = client_context(tmp_path, "new")
+            new.load_verify_locations(ca.trust.bundle)  # our own certificate is still of the one before
+            for context, text in ((old, b"<13>old\n"), (new, b"<13>new\n")):
+                await say(it, context, text)
+            assert [r.raw for r in await it.until(2)] == [b"<13>old", b"<13>new"]
+            for name, context in (("old", old), ("new", new)):
+                reader, writer = await connected(it, context)
+                await asyncio.sleep(0.1)  # the handshake is over on both sides
+                ca.revoke(name, reason="stolen", now=now)
+                assert await asyncio.wait_for(reader.read(1), 5) == b"", "cut off in the middle"
+                writer.close()
+            assert it.refused("certificate-revoked") == 2
 
     run(work)
 

@@ -108,7 +108,7 @@ def test_the_guides_commands_run_one_after_the_other(tmp_path: Path, capsys: pyt
     commands = [line for block in re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL) for line in block.splitlines()]
     assert len(commands) > 6
     for command in commands:
-        words = shlex.split(command)
+        words = shlex.split(command, comments=True)
         assert words[:2] == ["canh", "pki"] and main(["--data", str(tmp_path), *words[1:]]) == 0, command
 
 
@@ -118,3 +118,32 @@ def test_no_word_of_a_key_or_a_token_is_printed(tmp_path: Path, capsys: pytest.C
     printed = capsys.readouterr().out
     held = (tmp_path / "pki/issued/agent.key").read_text().splitlines()[1:-1]
     assert held and not any(line in printed for line in held)
+
+
+def test_two_cas_from_the_first_to_the_second(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert canh(tmp_path, "issue", "old") == 0
+    assert canh(tmp_path, "trust") == 0
+    following = lines(capsys)[-1]
+    assert following["kind"] == "trusted" and following["may_issue_here"] is True
+    assert canh(tmp_path, "show") == 0
+    first, _ = lines(capsys)
+    assert canh(tmp_path, "switch", str(following["id"])) == 0
+    now, before = lines(capsys)
+    assert (now["sha256"], before["sha256"]) == (following["sha256"], first["sha256"])
+    checked = ["openssl", "verify", "-CAfile", str(tmp_path / "pki/trust.crt"), str(tmp_path / "pki/issued/old.crt")]
+    subprocess.run(checked, capture_output=True, check=True)
+    assert canh(tmp_path, "distrust") == 0
+    assert lines(capsys)[0]["sha256"] == first["sha256"]
+    assert subprocess.run(checked, capture_output=True, check=False).returncode != 0
+
+
+def test_the_provinces_ca_beside_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    province = tmp_path / "province"
+    assert canh(province, "crl") == 0
+    files = ["--cert", str(province / "pki/ca.crt"), "--crl", str(province / "pki/ca.crl")]
+    lines(capsys)
+    assert canh(tmp_path, "trust", *files) == 0
+    (taken,) = lines(capsys)
+    assert taken["may_issue_here"] is False and str(taken["listed_until"]) > "2026"
+    assert canh(tmp_path, "trust", *files[2:]) == 2
+    assert "give --cert FILE" in capsys.readouterr().err
