@@ -35,7 +35,7 @@ def read(line: Line) -> Pairs | None:
     if code is not None:
         found["code"], found["text"] = code[1], str(found["text"])[code.end() :]
     if found.get("user") in _SYSTEM:
-        found.pop("user", None)
+        found["nobody"] = found.pop("user", "")
     if found.get("src") == "127.0.0.1":
         found["self"] = found.pop("src")
     return found
@@ -50,6 +50,8 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
         fields["user.roles"] = tuple(str(fields["user.roles"]).split(", "))
     if "event.category" not in fields:
         add_sentence(fields, str(pairs.get("text", "")))
+    if pairs.get("nobody") and "authentication" not in tuple(fields.get("event.category", ())):  # the device itself
+        fields["user.name"] = str(pairs["nobody"]).removesuffix("()")
     if "source.ip" not in fields and "self" in pairs:
         fields["source.ip"] = str(pairs["self"])
     if "user.name" in fields:

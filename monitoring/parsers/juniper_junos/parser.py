@@ -117,6 +117,8 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
     """Finish the fields that the rules found; None for another's line that only has one of our words in it."""
     if not (line.structured or fields or line.app_name.islower() or line.app_name.startswith("RT_")):
         return None
+    if line.text.startswith(("User[", "AP[")):
+        return None  # Ruckus names its program so too
     if "junos@2636" in line.structured:
         _add_structured(fields, structured_pairs(line.structured))
         if line.msgid:

@@ -40,6 +40,7 @@ _KEYS = {
     "Intrusion Payload URL": "canh.sep.payload_url", "SONAR Engine Status": "canh.sep.sonar",
 }  # fmt: skip
 _HOST = re.compile(r"[\w-]{1,64}(?:\.[\w-]{1,63}){0,8}\Z")
+_PATH = re.compile(r"[A-Za-z]:\\|\\\\|/[\w.-]{1,64}/")
 _WORDS = frozenset(("Inbound", "Outbound", "Blocked", "Allowed", "TCP", "UDP", "ICMP", "None", "Others", "Unknown"))
 _TRANSPORTS = frozenset(("TCP", "UDP", "ICMP", "ETHERNET", "OTHERS"))
 
@@ -79,10 +80,22 @@ def parse(line: Line) -> Parsed | None:
         fields.setdefault("host.name", bare[0])
     elif bare:
         fields.setdefault("message", bare[0])
+    _add_bare(fields, pairs, bare)
     _turn(fields)
     fields |= _kind(fields, pairs, bare, text)
     add_sentence(fields, str(fields.get("message", "")))
     return fields
+
+
+def _add_bare(fields: dict[str, Value], pairs: Pairs, bare: list[str]) -> None:
+    """What stands without a name: of a risk its file; of an agent's act the computer, its user and their domain."""
+    path = next((value for value in bare if _PATH.match(value)), None)
+    if path is not None and "file.path" not in fields:
+        put(fields, "file.path", path)
+    if "Site" in pairs and "Admin" not in pairs and len(bare) > 1:
+        fields.setdefault("message", bare[0])
+        for name, value in zip(("host.name", "user.name", "user.domain"), bare[1:4], strict=False):
+            put(fields, name, value)
 
 
 def _pairs(text: str) -> tuple[Pairs, list[str]]:
