@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -135,7 +136,7 @@ def _row_value(metric: Metric, row: Row, values: Mapping[str, Any]) -> float | N
         value = values.get(f"{column}.{row.index}")
         if isinstance(value, bytes | str):  # a number told as text: net-snmp's extensions, PAN-OS
             value = _number(value)
-        if not isinstance(value, int | float) or value in metric.skip:
+        if not isinstance(value, int | float) or not math.isfinite(value) or value in metric.skip:
             if what == "free" and "free" in parts:
                 continue  # buffers and cache are not there everywhere
             return None

@@ -134,15 +134,18 @@ class Poller:
                 due += self.period_s * (1 + (loop.time() - due) // self.period_s)
 
     async def poll(self, polled: _Polled) -> None:
-        """Ask a device once, and keep what came of it."""
-        target = polled.target
+        """Ask a device once, and keep what came of it. A defect that its answer finds must not end the others' polls."""
         try:
-            reading = await self._ask(polled)
+            await self._poll(polled)
         except Unanswered as silence:
-            polled.failures += 1
-            self._intake.counters.polls["down"] += 1
-            self._put(target, [failure_record(target.device, silence.reason, silence.detail, polled.failures)])
-            return
+            self._failed(polled, silence.reason, silence.detail)
+        except Exception as fault:
+            log.exception("the answer of %s cannot be understood: a defect", polled.target.device)
+            polled.profile = None  # found out anew: the defect may lie in what it said it has
+            self._failed(polled, "error", f"{type(fault).__name__}: {fault}")
+
+    async def _poll(self, polled: _Polled) -> None:
+        target, reading = polled.target, await self._ask(polled)
         assert polled.profile is not None
         before = polled.memory
         documents, polled.memory = documents_of(target.device, target.uplinks, polled.profile, before, reading)
@@ -150,6 +153,11 @@ class Poller:
         polled.failures = 0
         self._intake.counters.polls["up"] += 1
         self._put(target, documents)
+
+    def _failed(self, polled: _Polled, reason: str, detail: str) -> None:
+        polled.failures += 1
+        self._intake.counters.polls["down"] += 1
+        self._put(polled.target, [failure_record(polled.target.device, reason, detail, polled.failures)])
 
     async def _ask(self, polled: _Polled) -> Reading:
         """One try among the living; the others, and all of a device that was dead, among the doubtful."""

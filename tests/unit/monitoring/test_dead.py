@@ -218,7 +218,7 @@ def test_a_request_follows_no_link_of_the_platforms_user(tmp_path: Path) -> None
     data = tmp_path / "data"
     (data / "dead").mkdir(parents=True)
     (data / "dead" / "requests").symlink_to(target.parent)
-    with pytest.raises(OSError, match="Not a directory|symbolic links"):
+    with pytest.raises(OSError, match=r"Not a directory|symbolic links"):
         request(data, [{"event_id": "1", "action": "drop"}], "asked")
     (data / "dead" / "requests").unlink()
     (data / "dead" / "requests").mkdir()

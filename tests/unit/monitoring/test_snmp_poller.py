@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -248,6 +248,29 @@ def test_no_answer_stops_the_poller(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ends = [d for d in documents if d["kind"] in ("system", "failure")]
     assert len(ends) == 60
     assert any(d.get("reason") == "error" for d in ends)
+
+
+def test_a_device_whose_answer_finds_a_defect_keeps_no_other_from_being_polled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever raises: it is that device's failure, and its next poll begins anew."""
+    made = poller_module.documents_of
+
+    def broken(device: str, *about: Any) -> Any:
+        return made(device, *about) if device == "other" else 1 // 0
+
+    monkeypatch.setattr(poller_module, "documents_of", broken)
+
+    async def work(poller: Poller) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(poller.run(), 1.2)
+
+    with liar(v2c) as port:
+        targets = tuple(Target(device=name, address="127.0.0.1", port=port) for name in ("odd", "other"))
+        documents = polled(tmp_path, targets, Accounts(known=(COMMUNITY,)), work)
+    odd = [d for d in documents if d["device"] == "odd"]
+    assert odd and {d["reason"] for d in odd} == {"error"} and "ZeroDivisionError" in odd[0]["detail"]
+    assert sum(d["device"] == "other" and d["kind"] == "system" for d in documents) >= 2
 
 
 @pytest.mark.parametrize("step", [0, 1], ids=["in-circles", "without-end"])

@@ -325,6 +325,14 @@ def test_what_is_known_survives_a_restart_of_ours(tmp_path: Path) -> None:
     assert known.load(tmp_path / "stats/devices.json") == {}
 
 
+@pytest.mark.parametrize("loads", [(b"inf", b"-inf"), (float("nan"), 7.0), ("1e999", 7)])
+def test_a_measurement_that_is_no_number_is_left_out(loads: tuple[Any, Any]) -> None:
+    """Two processors at inf and -inf have no mean; what is NaN would be no JSON."""
+    rows = {f"1.3.6.1.2.1.25.3.3.1.2.{n}": load for n, load in enumerate(loads)}
+    measured = metrics(told(reading(router() | rows, 0.0), has=router() | rows))
+    assert measured.get("cpu_pct", 7.0) == 7.0
+
+
 Value = st.none() | st.integers(-(2**70), 2**70) | st.floats() | st.binary(max_size=8) | st.text(max_size=8)
 Oid = st.sampled_from(sorted({*router(), *CISCO, f"{BGP_STATE}.1.2.3.4", "1.3.6.1.2.1.99.1.1.1.4.1"})) | st.builds(
     "{}.{}".format, st.sampled_from([f"{IF}.2", f"{IFX}.1", f"{IF}.8"]), st.text("0123456789.", max_size=9)
