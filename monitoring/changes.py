@@ -58,8 +58,10 @@ class Changes:
         """canh.change.* of an event of `device` at `when`; `received` tells if a fresh look is due."""
         if received >= self._looked:
             self._look()
+        windows = self._by_device.get(device)
+        if windows is None:
+            return _NONE
         felt: Window | None = None
-        windows = self._by_device.get(device, [])
         first = bisect_left(windows, when - self._longest, key=_opened)
         for window in windows[first : bisect_right(windows, when, key=_opened)]:
             if when <= window.closed:

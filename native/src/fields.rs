@@ -3,10 +3,10 @@
 //! in one piece, and `Name::put_text` takes any of them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Arc, LazyLock, RwLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
+use ahash::HashMap;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
@@ -198,6 +198,33 @@ fn set_default<'py>(fields: Fields<'_, 'py>, key: &Bound<'py, PyString>, value: 
 
 fn key_of(py: Python<'_>, text: &str) -> Py<PyString> {
     PyString::intern(py, text).unbind()
+}
+
+/// Keys as objects of Python's, made once: senders repeat theirs in every line.
+#[derive(Default)]
+pub struct Keys {
+    made: HashMap<Box<str>, Py<PyString>>,
+}
+
+static KEYS: LazyLock<Mutex<Keys>> = LazyLock::new(Default::default);
+
+/// `work` with the keys made so far.
+pub fn with_keys<T>(work: impl FnOnce(&mut Keys) -> T) -> T {
+    work(&mut KEYS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl Keys {
+    pub fn get<'py>(&mut self, py: Python<'py>, key: &str) -> Bound<'py, PyString> {
+        if let Some(made) = self.made.get(key) {
+            return made.bind(py).clone();
+        }
+        if self.made.len() >= MOST_NAMES {
+            self.made.clear();
+        }
+        let made = PyString::intern(py, key);
+        self.made.insert(key.into(), made.clone().unbind());
+        made
+    }
 }
 
 static NAMES: LazyLock<RwLock<HashMap<String, Arc<Name>>>> = LazyLock::new(Default::default);

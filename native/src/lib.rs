@@ -134,13 +134,21 @@ impl Beginnings {
 fn pairs<'py>(py: Python<'py>, text: &str, stop: char) -> PyResult<Bound<'py, PyDict>> {
     let stop = u8::try_from(stop).map_err(|_| PyValueError::new_err("stop: one ASCII character"))?;
     let found = PyDict::new(py);
-    for (key, value) in text::pairs(text, stop) {
-        let key = PyString::intern(py, key); // senders repeat their keys: the look-ups that follow compare pointers
-        if !found.contains(&key)? {
-            found.set_item(key, value)?;
+    fields::with_keys(|keys| {
+        for (key, value) in text::pairs(text, stop) {
+            let key = keys.get(py, key);
+            if !found.contains(&key)? {
+                found.set_item(key, value)?;
+            }
         }
-    }
-    Ok(found)
+        Ok(found)
+    })
+}
+
+/// The id of a spool's record: UUIDv5 of the spool's UUID (16 octets) and the position.
+#[pyfunction]
+fn event_id(spool: [u8; 16], position: u64) -> String {
+    uuid::Uuid::new_v5(&uuid::Uuid::from_bytes(spool), position.to_string().as_bytes()).to_string()
 }
 
 /// Set a field from what a device wrote; what is nothing, or no value of that field, is left out.
@@ -262,7 +270,7 @@ mod canh_native {
     #[pymodule_export]
     use super::structured::{Cases, Common, Conditions, KeyTable};
     #[pymodule_export]
-    use super::{Beginnings, Grams, Markers, RuleSet, ip_text, outcome_of, pairs, put, transport_of};
+    use super::{Beginnings, Grams, Markers, RuleSet, event_id, ip_text, outcome_of, pairs, put, transport_of};
 
     /// Words that stand for no value.
     #[pymodule_init]

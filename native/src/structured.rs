@@ -1,9 +1,9 @@
 //! What the documents of parsers say, compiled: which key of a sender is which field, which words of a message mean
 //! what. `monitoring/parsers/_structured.py` reads the documents and says what each of these is for.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 
+use ahash::{HashMap, HashMapExt, HashSet};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
