@@ -21,6 +21,7 @@ LONGEST_S = 3.0 * DAY_S
 UNKNOWN_S = 3600.0  # as long as a source has been known for less than a day
 NEVER_S = 1.0 * DAY_S  # for a device that never sent anything, since the watch began
 OUR_PAUSE_S = 60.0  # longer between two looks: we were away
+SET_BACK_S = 3600.0  # our clock was set back; by less it may be a spool that is read late
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +105,8 @@ class Heartbeat:
 
     def look(self, now_s: float) -> list[Announcement]:
         """What changed up to `now_s`: each silence and each return once."""
+        if now_s < self._looked_s - SET_BACK_S:
+            self._begin_anew(now_s)
         if now_s - self._looked_s > OUR_PAUSE_S:
             self._back_s = now_s
         self._looked_s = max(now_s, self._looked_s)
@@ -119,6 +122,15 @@ class Heartbeat:
                 self.silent[device] = now_s
                 told.append(Announcement(device=device, is_silent=True, last_s=last_s, limit_s=limit_s, at_s=now_s))
         return told
+
+    def _begin_anew(self, now_s: float) -> None:
+        """What was heard in a future that was none is as if it had been now: else nobody is silent until it comes."""
+        today = int(now_s // DAY_S)
+        self._looked_s = self._back_s = now_s
+        self._began_s = min(self._began_s, now_s)
+        for source in self._sources.values():
+            source.first_s, source.last_s = min(source.first_s, now_s), min(source.last_s, now_s)
+            source.pauses = {day: pause for day, pause in source.pauses.items() if day <= today}
 
     def learned(self) -> dict[str, Any]:
         """For the next start; whole seconds are enough."""

@@ -37,13 +37,13 @@ class Watch:
         self.heartbeat = Heartbeat(
             declared_of(province), learned=read_json(self._file), silent=saved.get("silent", {}), now_s=now_s
         )
-        self._looked_s = self._saved_s = now_s
+        self._looked_s = self._saved_s = time.monotonic()
         self._append_what_is_missing(saved.get("announced", {}))
 
     @property
     def is_due(self) -> bool:
         """Whether it is time for `look`, or something waits for a commit."""
-        return bool(self._told) or time.time() - self._looked_s >= LOOK_S
+        return bool(self._told) or time.monotonic() - self._looked_s >= LOOK_S
 
     def saw(self, device: str, receiver: str, at_s: float) -> None:
         if receiver not in NOT_LOGS:
@@ -51,7 +51,7 @@ class Watch:
 
     def look(self, now_s: float) -> bool:
         """Note what changed up to `now_s`; True when there is something to commit."""
-        self._looked_s = time.time()
+        self._looked_s = time.monotonic()
         self._told += [self._message(told) for told in self.heartbeat.look(now_s)]
         return bool(self._told)
 
@@ -64,7 +64,7 @@ class Watch:
         """The checkpoint is safe: say what it announced. Raises SpoolError, OSError."""
         self._spool.append(self._told)
         self._told = []
-        if time.time() - self._saved_s >= LEARNED_S:
+        if time.monotonic() - self._saved_s >= LEARNED_S:
             self._save()
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ class Watch:
             self._spool.close()
 
     def _save(self) -> None:
-        self._saved_s = time.time()
+        self._saved_s = time.monotonic()
         self._file.parent.mkdir(parents=True, exist_ok=True)
         replace_json(self._file, self.heartbeat.learned())
         self._spool.remove_consumed()

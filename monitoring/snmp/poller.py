@@ -134,7 +134,7 @@ class Poller:
                 due += self.period_s * (1 + (loop.time() - due) // self.period_s)
 
     async def poll(self, polled: _Polled) -> None:
-        """Ask a device once, and keep what came of it. A defect that its answer finds must not end the others' polls."""
+        """Ask a device once, and keep what came of it. A defect that its answer finds ends nobody else's polls."""
         try:
             await self._poll(polled)
         except Unanswered as silence:

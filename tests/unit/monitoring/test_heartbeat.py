@@ -169,3 +169,13 @@ def test_a_damaged_memory_is_a_new_one(learned: dict[str, Any]) -> None:
     learned = {"sources": learned.get("sources", {})}
     heartbeat = Heartbeat({"ce1": None}, learned=learned, silent={}, now_s=T0)
     assert heartbeat.limit_s("ce1") == NEVER_S
+
+
+def test_a_clock_that_was_a_month_ahead_and_is_set_right_hides_no_silence() -> None:
+    ahead = T0 + 30 * DAY_S
+    heartbeat = watching(600.0, now_s=ahead)
+    assert not run(heartbeat, ahead, ahead + 900, every(20, ahead, ahead + 900))
+    told = run(heartbeat, T0, T0 + 3000, every(20, T0, T0 + 300))
+    assert [(t.is_silent, t.at_s - T0 < 1000) for t in told] == [(True, True)]
+    told = run(restarted(heartbeat, T0 + 3000, 600.0), T0 + 3000, T0 + 6000, {T0 + 4000})
+    assert [t.is_silent for t in told] == [False, True]

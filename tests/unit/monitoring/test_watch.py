@@ -35,6 +35,7 @@ def hasty() -> Province:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     now = [T0]
     monkeypatch.setattr(watch.time, "time", lambda: now[0])
+    monkeypatch.setattr(watch.time, "monotonic", lambda: now[0])
     yield now
 
 
@@ -144,3 +145,14 @@ def test_a_flood_of_senders_and_names_is_bounded_and_counted() -> None:
     assert len(again) == MOST_PEERS + 1
     assert again[OTHER]["kinds"] == {"undeclared": 50}
     assert (len(again["peer 0"]["names"]), again["peer 0"]["unnamed"]) == (MOST_NAMES, 5)
+
+
+def test_a_clock_that_is_set_back_stops_no_look(
+    hasty: Province, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Watch(hasty, tmp_path, {})
+    passed = watch.time.monotonic() + watch.LOOK_S
+    monkeypatch.setattr(watch.time, "time", lambda: T0 - 86_400)
+    monkeypatch.setattr(watch.time, "monotonic", lambda: passed)
+    assert made.is_due
+    made.close()
