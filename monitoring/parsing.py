@@ -1,9 +1,10 @@
 """Parsing by several processes, when one has fallen behind: batches of a spool go out, their events come back in order.
 
 A parser process reads its batch from the spool by itself and says at once where the next one begins, so
-that the next process can start; what it made of the records follows. What needs the lines before
-(configuration sessions) is left to the one who asked. The processes are forked before that one has
-threads, wait without work as long as it keeps up, and end with it.
+that the next process can start; what it made of the records follows. For a store that takes columns that is
+columns already and a few counts: taking 50 fields of each event apart once more would cost the one who asked
+more than storing them. What needs the lines before (configuration sessions) is left to it as it is.
+The processes are forked before that one has threads, wait without work as long as it keeps up, and end with it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from monitoring.event import Value
+from monitoring.heard import Heard
+from monitoring.retention import Retention
+from monitoring.rows import Rows, rows_of
+from monitoring.sessions import STEP
 from monitoring.spool import SpoolReader, SpoolRecord
 
 NICE = 5  # behind the one who stores, who is behind the receivers
@@ -35,19 +40,27 @@ class Origin(NamedTuple):
     received_s: float
 
 
-class Parsed(NamedTuple):
-    """A batch, in order. `faults`: of records that gave no event, by index; their fields are empty."""
+@dataclass(slots=True)
+class Parsed:
+    """What was made of a batch, in order: events one by one, or columns of all that need nobody's look.
 
-    origins: list[Origin]
-    fields: list[dict[str, Value]]
-    faults: dict[int, str]
+    faults: of records that gave no event, by index in `origins`; their fields are empty.
+    heard: who sent what is in `parts`.
+    """
+
+    origins: list[Origin] = field(default_factory=list)
+    fields: list[dict[str, Value]] = field(default_factory=list)
+    faults: dict[int, str] = field(default_factory=dict)
+    parts: list[Rows] = field(default_factory=list)
+    heard: Heard = field(default_factory=Heard)
 
 
 class Extent(NamedTuple):
-    """Where a batch ends, and what was not there."""
+    """Where a batch ends, when its last record was received (seconds since 1970 UTC), and what was not there."""
 
     records: int
     next_position: int
+    last_s: float
     damaged_octets: int
     missing_octets: int
 
@@ -65,6 +78,7 @@ class Parsers:
     """The processes, as the one who asks sees them. Raises EOFError when one of them died."""
 
     limit: int
+    retention: Retention | None = None  # of a store that takes columns; None: events are asked for
     _all: list[Connection] = field(default_factory=list)
     _idle: list[Connection] = field(default_factory=list)
     _jobs: dict[Path, deque[_Job]] = field(default_factory=dict)
@@ -116,7 +130,7 @@ class Parsers:
             ready = wait(list(busy))
             self._result(busy[next(w for w in busy if w in ready)])
         worker = self._idle.pop()
-        worker.send((directory, position))
+        worker.send((directory, position, self.retention))
         self._jobs[directory].append(_Job(worker, position, worker.recv()))
 
     def _result(self, job: _Job) -> Parsed:
@@ -135,26 +149,42 @@ def _work(asked: Connection, fields_of: FieldsOf, limit: int) -> None:
         os.nice(NICE)
         readers: dict[Path, SpoolReader] = {}
         while True:
-            directory, position = asked.recv()
+            directory, position, retention = asked.recv()
             reader = readers.get(directory) or readers.setdefault(directory, SpoolReader(directory))
-            reader.damaged_octets = reader.missing_octets = 0
-            records, moved = reader.read(position, limit)
-            asked.send(Extent(len(records), moved, reader.damaged_octets, reader.missing_octets))
-            asked.send(parsed(records, fields_of))
+            records, extent = read(reader, position, limit)
+            asked.send(extent)
+            asked.send(parsed(records, fields_of, retention))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         code = 0
     finally:
         os._exit(code)
 
 
-def parsed(records: list[SpoolRecord], fields_of: FieldsOf) -> Parsed:
-    """The batch of some records; a defect in one of them is a fault, no error."""
-    made = Parsed([], [], {})
-    for index, record in enumerate(records):
-        made.origins.append(Origin(record.position, record.receiver, record.peer, record.received.timestamp()))
+def read(reader: SpoolReader, position: int, limit: int) -> tuple[list[SpoolRecord], Extent]:
+    """The records of a batch. Raises SpoolError."""
+    reader.damaged_octets = reader.missing_octets = 0
+    records, moved = reader.read(position, limit)
+    last_s = records[-1].received.timestamp() if records else 0.0
+    return records, Extent(len(records), moved, last_s, reader.damaged_octets, reader.missing_octets)
+
+
+def parsed(records: list[SpoolRecord], fields_of: FieldsOf, retention: Retention | None) -> Parsed:
+    """What some records are; a defect in one of them is a fault, no error. retention: for columns; None: events."""
+    made = Parsed()
+    ready: list[dict[str, Value]] = []
+    for record in records:
+        received_s = record.received.timestamp()
         try:
-            made.fields.append(fields_of(record))
+            fields = fields_of(record)
+            if retention is not None and STEP not in fields:
+                made.heard.add(record.receiver, record.peer, received_s, fields)
+                ready.append(fields)
+                continue
         except Exception as fault:  # it must not stop the stream, nor lose the message
-            made.fields.append({})
-            made.faults[index] = f"no-event: {type(fault).__name__}: {fault}"
+            made.faults[len(made.origins)] = f"no-event: {type(fault).__name__}: {fault}"
+            fields = {}
+        made.origins.append(Origin(record.position, record.receiver, record.peer, received_s))
+        made.fields.append(fields)
+    if retention is not None and ready:
+        made.parts = rows_of(ready, retention)
     return made

@@ -30,8 +30,8 @@ class Senders:
                     "unnamed": int(known.get("unnamed", 0)),
                 }
 
-    def add(self, receiver: str, peer: str, kind: str, claimed: str) -> None:
-        """One event; ordinary ones are not for here."""
+    def add(self, receiver: str, peer: str, kind: str, claimed: str, n: int = 1) -> None:
+        """`n` events; ordinary ones are not for here."""
         known = self._peers.get(peer)
         if known is None:
             if len(self._peers) >= MOST_PEERS:
@@ -39,13 +39,13 @@ class Senders:
             known = self._peers.setdefault(peer, {"receivers": [], "kinds": {}, "names": {}, "unnamed": 0})
         if receiver not in known["receivers"]:
             known["receivers"].append(receiver)
-        known["kinds"][kind] = known["kinds"].get(kind, 0) + 1
+        known["kinds"][kind] = known["kinds"].get(kind, 0) + n
         if claimed:
             names = known["names"]
             if claimed in names or len(names) < MOST_NAMES:
-                names[claimed] = names.get(claimed, 0) + 1
+                names[claimed] = names.get(claimed, 0) + n
             else:
-                known["unnamed"] += 1
+                known["unnamed"] += n
 
     def document(self) -> dict[str, Any]:
         """By peer: {"receivers", "kinds": {kind: n}, "names": {claimed: n}, "unnamed": n}."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from monitoring.event import Event
+from monitoring.retention import Retention
+from monitoring.rows import Rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +45,15 @@ class EventSink(Protocol):
 
     def close(self) -> None:
         """Let go of locks and files; what was not committed is gone."""
+
+
+@runtime_checkable
+class RowsSink(EventSink, Protocol):
+    """A sink that takes columns too, whoever made them, and refuses none."""
+
+    @property
+    def retention(self) -> Retention:
+        """What they are to be made with."""
+
+    def take(self, parts: Sequence[Rows]) -> None:
+        """As `write`."""

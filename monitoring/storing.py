@@ -14,7 +14,6 @@ import signal
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -28,11 +27,12 @@ from monitoring.dead import DeadLetters
 from monitoring.durable import replace_json
 from monitoring.errors import SpoolError, StoreError
 from monitoring.event import Event, Value
-from monitoring.parsing import Extent, Origin, Parsed, Parsers, parsed
+from monitoring.heard import Heard
+from monitoring.parsing import Extent, Parsed, Parsers, parsed, read
 from monitoring.progress import Progress
 from monitoring.senders import ORDINARY, Senders
 from monitoring.settling import REPLAY, Asked, Settling
-from monitoring.sink import EventSink
+from monitoring.sink import EventSink, RowsSink
 from monitoring.spool import SpoolReader, SpoolRecord, Tally, spools
 from monitoring.watch import Watch
 
@@ -72,6 +72,7 @@ class Storer:
         """
         self._data_dir, self._event_of, self._sink = data_dir, event_of, sink
         self._parsers, self._followed = parsers or Parsers(BATCH), followed
+        self._parsers.retention = sink.retention if isinstance(sink, RowsSink) else None
         saved = dict(sink.checkpoint)
         self._progress = {UUID(k): Progress(v) for k, v in dict(saved.get("spools", {})).items()}
         self._dead_mark: dict[str, Any] = dict(saved.get("dead", {}))
@@ -184,6 +185,18 @@ class Storer:
         progress.position = extent.next_position
         progress.damaged_octets += extent.damaged_octets
         progress.missing_octets += extent.missing_octets
+        if isinstance(self._sink, RowsSink):
+            self._sink.take(batch.parts)
+        self._one_by_one(reader, progress, batch, event_of)
+        self._note(progress, batch.heard)
+        if extent.records:  # there may be more: we know only what came up to its moment
+            self._read_to_s = min(self._read_to_s, extent.last_s)
+        return extent.records
+
+    def _one_by_one(
+        self, reader: SpoolReader, progress: Progress, batch: Parsed, event_of: Callable[[Fields], Event]
+    ) -> None:
+        """What of a batch is no column yet; what is stored of it is heard too."""
         taken, events = [], []
         for index, (origin, fields) in enumerate(zip(batch.origins, batch.fields, strict=True)):
             if index in batch.faults:
@@ -192,37 +205,30 @@ class Storer:
                 taken.append(origin)
                 events.append(event_of(fields))
         refused = {r.index: r.reason for r in self._sink.write(events)} if events else {}
-        stored: Counter[tuple[str, str]] = Counter()
         for index, origin in enumerate(taken):
             if index in refused:
                 self._bury(progress, reader.at(origin.position), events[index], refused[index])
             else:
-                stored[origin.receiver, origin.peer] += 1
-                self._look_at(origin, events[index])
-        for (receiver, peer), n in stored.items():
-            progress.stored.add(f"{receiver} {peer}", n)
-        if batch.origins:  # there may be more: we know only what came up to its moment
-            self._read_to_s = min(self._read_to_s, batch.origins[-1].received_s)
-        return len(batch.origins)
+                batch.heard.add(origin.receiver, origin.peer, origin.received_s, events[index].fields)
 
     def _batch(self, reader: SpoolReader, position: int) -> tuple[Parsed, Extent, Callable[[Fields], Event]]:
         """The next records as fields, and what makes events of them: here, or by several processes when behind."""
         is_behind = reader.end - position > BEHIND_OCTETS or self._parsers.is_ahead(reader.directory)
         if self._parsers and is_behind:
             return *self._parsers.take(reader.directory, position), self._followed
-        reader.damaged_octets = reader.missing_octets = 0
-        records, moved = reader.read(position, BATCH)
-        extent = Extent(len(records), moved, reader.damaged_octets, reader.missing_octets)
-        return parsed(records, lambda record: dict(self._event_of(record).fields)), extent, Event
+        records, extent = read(reader, position, BATCH)
+        made = parsed(records, lambda record: dict(self._event_of(record).fields), self._parsers.retention)
+        return made, extent, Event
 
-    def _look_at(self, origin: Origin, event: Event) -> None:
-        """Who sent it, and that it still sends."""
-        fields = event.fields
-        kind = str(fields.get("canh.source.kind", ""))
-        if kind not in ORDINARY:
-            self._senders.add(origin.receiver, origin.peer, kind, str(fields.get("canh.source.claimed", "")))
-        if self._watch is not None and fields.get("canh.source.known"):
-            self._watch.saw(str(fields.get("host.name", "")), origin.receiver, origin.received_s)
+    def _note(self, progress: Progress, heard: Heard) -> None:
+        """Who sent what is stored, and that it still sends."""
+        for sender, n in heard.counts():
+            progress.stored.add(f"{sender.receiver} {sender.peer}", n)
+            if sender.kind not in ORDINARY:
+                self._senders.add(sender.receiver, sender.peer, sender.kind, sender.claimed, n)
+        if self._watch is not None:
+            for at_s, device, receiver in heard.moments():
+                self._watch.saw(device, receiver, at_s)
 
     def _bury(self, progress: Progress, record: SpoolRecord, event: Event | None, reason: str) -> None:
         self._dead.add(record, event, reason)

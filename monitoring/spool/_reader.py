@@ -120,7 +120,7 @@ class SpoolReader:
                 if isinstance(where, Damage):
                     self.damaged_octets += where.end - where.start
                     continue
-                records.append(decode(buffer, where, position + where.start, self.id))
+                records.append(decode(buffer, where, position, self.id))
                 if len(records) >= limit:
                     break
             if moved > position or is_last or size > 2 * LARGEST:

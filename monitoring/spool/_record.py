@@ -18,7 +18,6 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -46,9 +45,8 @@ class Received(NamedTuple):
     cut: int = 0  # octets the receiver cut off the end
 
 
-@dataclass(frozen=True, slots=True)
-class SpoolRecord:
-    """A message as it was received, at its place in the spool."""
+class SpoolRecord(NamedTuple):
+    """A message as it was received, at its place in the spool. A tuple for the same reason."""
 
     position: int  # grows from record to record; not dense
     next_position: int  # where reading goes on after this one
@@ -108,23 +106,15 @@ def encode(record: Received, seed: int) -> bytes:
     return HEAD.pack(MAGIC, len(body), zlib.crc32(body, seed)) + body
 
 
-def decode(buffer: bytes, where: Slice, position: int, spool_id: UUID) -> SpoolRecord:
-    """The record at a slice that `scan` found valid; `position` is that of its first octet."""
-    start = where.start + HEAD.size
-    received_us, cut, port, origin_length = FIXED.unpack_from(buffer, start)
-    start += FIXED.size
-    receiver, peer = _receiver_and_peer(buffer[start : start + origin_length])
-    return SpoolRecord(
-        position,
-        position + where.end - where.start,
-        spool_id,
-        _EPOCH + timedelta(microseconds=received_us),
-        peer,
-        port,
-        receiver,
-        buffer[start + origin_length : where.end],
-        cut,
-    )
+def decode(buffer: bytes, where: Slice, base: int, spool_id: UUID) -> SpoolRecord:
+    """The record at a slice that `scan` found valid; `base` is the position of the buffer's first octet."""
+    start, end = where
+    received_us, cut, port, origin_length = FIXED.unpack_from(buffer, start + HEAD.size)
+    origin = start + HEAD.size + FIXED.size
+    raw = origin + origin_length
+    receiver, peer = _receiver_and_peer(buffer[origin:raw])
+    received = _EPOCH + timedelta(0, 0, received_us)
+    return SpoolRecord(base + start, base + end, spool_id, received, peer, port, receiver, buffer[raw:end], cut)
 
 
 def scan(buffer: bytes, seed: int, *, is_last: bool) -> Iterator[Slice | Damage]:

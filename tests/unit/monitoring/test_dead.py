@@ -8,7 +8,6 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -54,7 +53,7 @@ def storing_into(data_dir: Path, made: Callable[[SpoolRecord], Event] = event_of
 
 def mended(record: SpoolRecord) -> Event:
     """As if the parser had been mended."""
-    return event_of(replace(record, raw=b"mended" if record.raw == b"poison" else record.raw))
+    return event_of(record._replace(raw=b"mended" if record.raw == b"poison" else record.raw))
 
 
 def asking(data_dir: Path, *words: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -11,9 +12,11 @@ from uuid import UUID
 
 import pytest
 
+from monitoring.event import Value
 from monitoring.parsing import parsed
-from monitoring.spool import Received, Spool
-from tests.unit.monitoring.lab import ROOT, ROUTER, record
+from monitoring.retention import Retention
+from monitoring.spool import Received, Spool, SpoolRecord
+from tests.unit.monitoring.lab import ROOT, ROUTER, pipeline, record
 from tests.unit.monitoring.test_receivers_storing import fill
 
 VTYSH = "<29>1 2026-11-22T03:19:5{n}.5Z dc-r1 zebra 420 - -  [M7Q4P-46WDR] vty[{session}]@{text}"
@@ -49,7 +52,8 @@ for attempt in range(fails + 1):
         storer.commit()
     sink.close()
 events = sorted(Store(data).search("*", limit=None), key=lambda e: e.id)
-print(json.dumps([[e.id, e.text("event.action"), e.original] for e in events]))
+print(json.dumps([dict(e.fields) for e in events], sort_keys=True))
+print(json.dumps(json.loads((data / "stats/store.json").read_text()) | {"at": 0}, sort_keys=True))
 """
 
 
@@ -83,6 +87,28 @@ def test_several_processes_give_what_one_gives(processes: int, fails: int, tmp_p
     assert alone.count("config-changed") == 2
     assert alone.count('"<13>line') == 2 * 300
     assert stored(tmp_path / "many", processes, fails) == alone
+
+
+def test_what_needs_no_look_comes_as_columns_and_the_rest_as_events() -> None:
+    lines = [
+        VTYSH.format(n=1, session=1, text=SESSION[1]),
+        "<13>a",
+        "poison",
+        VTYSH.format(n=2, session=1, text="# show run"),
+        "<13>b",
+    ]
+    made = pipeline()
+
+    def fields_of(one: SpoolRecord) -> dict[str, Value]:
+        if one.raw == b"poison":
+            raise ValueError("no event of this")
+        return made.fields_of(one)
+
+    batch = parsed([record(line, position=n) for n, line in enumerate(lines)], fields_of, Retention())
+    assert [o.position for o in batch.origins] == [0, 2]
+    assert batch.faults == {1: "no-event: ValueError: no event of this"}
+    assert (sum(p.size for p in batch.parts), sum(n for _, n in batch.heard.counts())) == (3, 3)
+    assert pickle.loads(pickle.dumps(batch)).parts == batch.parts
 
 
 def test_a_parser_process_that_dies_ends_the_worker_and_not_the_others_quietly(tmp_path: Path) -> None:
@@ -120,7 +146,7 @@ def test_a_defect_in_one_record_is_a_fault_of_that_one() -> None:
             raise ValueError("no event of this")
         return {"message": "fine"}
 
-    made = parsed([record(b"a", position=1), record(b"poison", position=2), record(b"b", position=3)], fields_of)
+    made = parsed([record(b"a", position=1), record(b"poison", position=2), record(b"b", position=3)], fields_of, None)
     assert [o.position for o in made.origins] == [1, 2, 3]
     assert made.faults == {1: "no-event: ValueError: no event of this"}
     assert made.fields == [{"message": "fine"}, {}, {"message": "fine"}]
