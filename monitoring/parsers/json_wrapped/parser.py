@@ -113,7 +113,7 @@ def _of_part(line: Line, document: Mapping[str, Any], deeper: int) -> Fields | N
     """The event of an object of a known product, or of the first of several, somewhere inside; None without one."""
     if not deeper:
         return None
-    for key in _PARTS:
+    for key in _PARTS if len(document) > 1 else document:
         part = document.get(key)
         if isinstance(part, list) and part:
             part = part[0]

@@ -120,6 +120,25 @@ def _radius(fields: Fields, record: Record, event_id: str) -> None:
         put(fields, "rule.name", record.get("NetworkPolicyName", "ProxyPolicyName"))
 
 
+_AUDITED = re.compile(
+    r"<(UserId|UPN|IpAddress|ForwardedIpAddress|Server|UserAgentString|Endpoint|FailureType|RelyingParty)>([^<]{1,1024})<"
+)
+_AUDIT_FIELDS = {
+    "UserId": "user.name", "UPN": "user.name", "IpAddress": "source.ip", "ForwardedIpAddress": "network.forwarded_ip",
+    "UserAgentString": "user_agent.original", "Endpoint": "url.path", "FailureType": "event.reason",
+    "RelyingParty": "service.name",
+}  # fmt: skip
+
+
+def _adfs(fields: Fields, record: Record, event_id: str) -> None:
+    """An audit of AD FS holds XML in its sentence, or in one of its data."""
+    told = f"{record.system.get('message', '')} {' '.join(record.data.values())}"
+    for element, value in _AUDITED.findall(told[:16384]):
+        name = _AUDIT_FIELDS.get(element)
+        if name is not None and (name not in fields or element == "UserId"):
+            put(fields, name, value)
+
+
 def _services(fields: Fields, record: Record, event_id: str) -> None:
     if event_id in ("7036", "7040", "7035"):
         put(fields, "service.name", record.get("param1"))
@@ -129,5 +148,5 @@ def _services(fields: Fields, record: Record, event_id: str) -> None:
 _MORE: dict[str, Callable[[Fields, Record, str], None]] = {
     "dns_server": _dns, "terminal_session": _terminal, "terminal_connection": _terminal, "powershell": _powershell,
     "restart": _restart, "sql": _sql, "defender": _defender, "applocker": _applocker, "security": _radius,
-    "services": _services,
+    "services": _services, "adfs": _adfs,
 }  # fmt: skip

@@ -66,6 +66,8 @@ def _event_of(record: Record) -> dict[str, Value]:
     add_more(fields, record, modern, group)
     if "user.name" not in fields:
         put(fields, "user.name", system.get("user"))
+    if "dns.question.name" in fields:
+        fields.setdefault("network.protocol", "dns")
     if "linux" in system.get("provider", "").lower():  # Sysmon for Linux writes the same XML
         fields |= {"host.os.type": "linux", "host.os.family": "linux"}
     if "process.pid" not in fields and "winlog.process.pid" in fields:

@@ -129,6 +129,9 @@ def _http(fields: Fields, pairs: Pairs) -> None:
     if isinstance(status, int):
         fields["event.outcome"] = "success" if status < 400 else "failure"
     put(fields, "http.version", pairs.get("version"))
+    host, uri = pairs.get("host"), str(pairs.get("uri", ""))
+    if isinstance(host, str) and uri.startswith("/"):
+        put(fields, "url.full", f"http://{host}{uri}")
 
 
 def _success(key: str) -> Callable[[Fields, Pairs], None]:

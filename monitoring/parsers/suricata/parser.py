@@ -1,0 +1,17 @@
+"""Suricata: the URL of a request in one piece."""
+
+from __future__ import annotations
+
+from monitoring.event import Value
+from monitoring.parsers import Line, Pairs, put
+
+
+def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Value]:
+    """The event with `url.full` where a request has its host and its path."""
+    host, path = pairs.get("http.hostname"), pairs.get("http.url")
+    if isinstance(path, str) and "url.full" not in fields:
+        if path.startswith(("http://", "https://")):
+            put(fields, "url.full", path)
+        elif isinstance(host, str) and path.startswith("/"):
+            put(fields, "url.full", f"http://{host}{path}")
+    return fields
