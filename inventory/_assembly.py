@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv4Interface, IPv4Network, collapse_addresses
 from types import MappingProxyType
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from inventory._documents import FlowDoc, ServiceDoc
 from inventory._expand import DeviceDraft, Draft, SegmentDraft, WireDraft
@@ -56,7 +57,7 @@ def assemble(folder: Folder, draft: Draft, given: Allocations) -> Province:
         links=_named(build.links(), lambda x: x.name),
         services=MappingProxyType(services),
         flows=MappingProxyType(flows),
-        policy=province.policy.to_domain(),
+        policy=province.policy.to_domain(ZoneInfo(province.time_zone)),
         networks=province.networks.to_domain(),
         lab=province.lab.to_domain() if province.lab else None,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inventory._check_documents import profile_findings, province_findings, unit_findings
+from inventory._check_outages import outage_findings
 from inventory._check_plan import allocation_findings, missing_findings
 from inventory._check_services import service_findings
 from inventory._check_sites import reach_findings, site_findings
@@ -25,6 +26,7 @@ def check(reading: Reading, draft: Draft, *, addressed: bool) -> Iterator[Findin
         *profile_findings(reading),
         *site_findings(reading, draft),
         *service_findings(reading, draft),
+        *outage_findings(reading, draft),
         *allocation_findings(reading, draft),
     ]
     yield from found

@@ -24,6 +24,7 @@ from pydantic import (
     field_validator,
 )
 
+from inventory._outages import OutageDoc
 from inventory.allocations import Allocations
 from inventory.model import Lab, LogRetention, Networks, Platform, Policy, Role, SegmentKind, Unit, Zone
 
@@ -153,8 +154,9 @@ class PolicyDoc(_Doc):
     log_retention_days: int = Field(ge=1, le=3660)
     log_retention_of: list[LogRetentionDoc] = []
     silent_after: dict[Annotated[Role, Field(strict=False)], Span] = {}
+    outages: list[OutageDoc] = []
 
-    def to_domain(self) -> Policy:
+    def to_domain(self, zone: ZoneInfo) -> Policy:
         start, end = self.working_hours
         return Policy(
             management_networks=tuple(self.management_networks),
@@ -165,6 +167,7 @@ class PolicyDoc(_Doc):
             log_retention=timedelta(days=self.log_retention_days),
             log_retention_of=tuple(entry.to_domain() for entry in self.log_retention_of),
             silent_after=MappingProxyType(dict(self.silent_after)),
+            outages=tuple(outage.to_domain(zone) for outage in self.outages),
         )
 
 

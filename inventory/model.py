@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
@@ -229,6 +229,17 @@ class LogRetention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """A link is out of use by intention, as declared before it began. Times are aware."""
+
+    link: str
+    declared: datetime
+    start: datetime
+    end: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What the province says is normal; rules read it as placeholders."""
 
@@ -241,6 +252,7 @@ class Policy:
     log_retention_of: tuple[LogRetention, ...] = ()
     # By role; without an entry, or without a line for a role, what is usual for a source is learned.
     silent_after: Mapping[Role, timedelta] = field(default_factory=lambda: MappingProxyType({}))
+    outages: tuple[Outage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ counts (nearest rank). A gap is no zero: below 95 % of the samples there is no v
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -21,6 +21,8 @@ LEAST_SAMPLES = math.ceil(0.95 * SLOTS)  # 1,916
 LIMIT_PCT = 90.0
 LONGEST_STEP_S = 1.5 * SLOT_S  # two readings further apart are the ends of a gap: their mean would hide a peak
 LEAST_COVERED_S = SLOT_S / 2  # of a slot, for it to have a sample
+LONGEST_PAUSE_S = 28 * 24 * 3600
+NEVER: frozenset[int] = frozenset()
 UPTIME_WRAPS_MS = 2**32 * 10
 
 
@@ -55,9 +57,39 @@ class Use:
     judgement: Judgement
 
 
-def use_of(readings: Iterable[OctetReading], *, start: float, capacity_bps: int, is_in: bool) -> Use:
-    """The use of one direction in the 7 days from `start` on, seconds since 1970. capacity_bps: contracted, above 0."""
-    return judged(samples_of(readings, start=start, is_in=is_in), capacity_bps)
+def use_of(
+    readings: Iterable[OctetReading],
+    *,
+    start: float,
+    capacity_bps: int,
+    is_in: bool,
+    paused: Collection[int] = NEVER,
+) -> Use:
+    """The use of one direction in the 7 days from `start` on, seconds since 1970, without what was `paused`.
+
+    capacity_bps: contracted, above 0; paused: as `paused_slots` gives them.
+    """
+    return judged(samples_of(readings, start=start, is_in=is_in, paused=paused), capacity_bps)
+
+
+def paused_slots(outages: Iterable[tuple[float, float]], end: float) -> frozenset[int]:
+    """The slots that outages touch, [from, to) in seconds since 1970, by number since 1970; of LONGEST_PAUSE_S before
+    `end`, so that a window is never longer than five weeks."""
+    oldest = end - LONGEST_PAUSE_S
+    return frozenset(
+        slot
+        for begin, to in outages
+        for slot in range(int(max(begin, oldest) // SLOT_S), math.ceil(min(to, end) / SLOT_S))
+    )
+
+
+def start_of(end: float, paused: Collection[int]) -> float:
+    """Where the window begins that ends at `end` and has 7 days outside of what was paused."""
+    slot, missing = int(end // SLOT_S), SLOTS
+    while missing:
+        slot -= 1
+        missing -= slot not in paused
+    return float(slot * SLOT_S)
 
 
 def judged(samples: Sequence[float], capacity_bps: int) -> Use:
@@ -76,18 +108,27 @@ def percentile(samples: Sequence[float], per_cent: int) -> float:
     return sorted(samples)[max(rank, 1) - 1]
 
 
-def samples_of(readings: Iterable[OctetReading], *, start: float, is_in: bool) -> list[float]:
-    """Bits per second of each five-minute slot from `start` on that is known, in order of time.
+def samples_of(
+    readings: Iterable[OctetReading], *, start: float, is_in: bool, paused: Collection[int] = NEVER
+) -> list[float]:
+    """Bits per second of each five-minute slot from `start` on that is known and not paused, in order of time.
 
     Readings do not fall on the slots' edges: a slot has the mean of what was measured within it, weighted by time, if
     that is half of it or more. Nothing is measured across a restart, a reset, a change of counters or a gap.
     """
-    bits, covered = [0.0] * SLOTS, [0.0] * SLOTS
+    first, slots = int(start // SLOT_S), SLOTS
+    while (longer := SLOTS + sum(first + n in paused for n in range(slots))) > slots:
+        slots = longer
+    bits, covered = [0.0] * slots, [0.0] * slots
     for begin, end, bps in _runs(sorted(readings, key=lambda r: r.at), is_in):
-        for slot, seconds in _slots(begin - start, end - start):
+        for slot, seconds in _slots(begin - start, min(end - start, float(slots * SLOT_S))):
             bits[slot] += bps * seconds
             covered[slot] += seconds
-    return [b / c for b, c in zip(bits, covered, strict=True) if c >= LEAST_COVERED_S]
+    return [
+        b / c
+        for slot, (b, c) in enumerate(zip(bits, covered, strict=True), first)
+        if c >= LEAST_COVERED_S and slot not in paused
+    ]
 
 
 def _runs(readings: Sequence[OctetReading], is_in: bool) -> Iterator[tuple[float, float, float]]:
@@ -109,7 +150,7 @@ def _has_restarted(before: OctetReading, now: OctetReading) -> bool:
 
 def _slots(begin: float, end: float) -> Iterator[tuple[int, float]]:
     """Which slots a span touches, and for how many seconds each."""
-    begin, end = max(begin, 0.0), min(end, float(SLOTS * SLOT_S))
+    begin = max(begin, 0.0)
     while begin < end:
         slot = int(begin // SLOT_S)
         edge = min(end, float((slot + 1) * SLOT_S))

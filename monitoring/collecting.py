@@ -58,7 +58,7 @@ def collect(settings: CollectorSettings, province: Province, province_dir: Path,
         storing_command = (sys.executable, "-m", "monitoring.storing", str(province_dir), str(data_dir))
         worker = Worker((*storing_command, "--parsers", str(settings.parsers)))
         receivers = [
-            _receiver(Collector(settings, province, data_dir, number, ports), worker)
+            _receiver(Collector(settings, province, data_dir, number, ports, province_dir), worker)
             for number in range(1, settings.receivers + 1)
         ]
         storing = Part("the store's worker", worker.start, ends_all=False) if settings.with_store else None

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from inventory.model import Province
 from monitoring.certificates import Certificates
+from monitoring.daily import Daily
 from monitoring.errors import SpoolError
 from monitoring.receivers import Counters, Intake, Listen, Ports, SyslogTcp, SyslogUdp, UdpReceiver
 from monitoring.receivers.assembly import StreamSettings, stream_receivers
@@ -65,6 +66,7 @@ class Collector:
     data_dir: Path
     number: int = 1
     ports_held: Ports = field(default_factory=Ports)
+    province_dir: Path | None = None  # for the figures of the day; None: there are none
     _udp: list[UdpReceiver] = field(default_factory=list)
     _tcp: list[SyslogTcp] = field(default_factory=list)
     _polling: list[asyncio.Task[None]] = field(default_factory=list)
@@ -166,6 +168,9 @@ class Collector:
             poller = Poller(targets_of(self.province), accounts, intake, period_s=period_s, remember=remember)
             log.info("polling %d devices every %.0f s", len(poller.targets), self.settings.poll_period_s)
             self._polling.append(asyncio.create_task(poller.run()))
+            if self.settings.with_store and self.province_dir is not None:
+                daily = Daily(self.province, self.province_dir, self.data_dir)
+                self._polling.append(asyncio.create_task(daily.watch(intake)))
 
     async def _until(self, stop: asyncio.Event, intake: Intake) -> None:
         """Wait for `stop`. A part that fails ends the process loudly, so that its supervisor starts it anew."""

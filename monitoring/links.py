@@ -12,11 +12,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from inventory.model import Link, Province
-from monitoring.capacity import LONGEST_STEP_S, SLOT_S, SLOTS, Judgement, OctetReading, Use, use_of
+from monitoring.capacity import (
+    LONGEST_STEP_S,
+    SLOT_S,
+    SLOTS,
+    Judgement,
+    OctetReading,
+    Use,
+    paused_slots,
+    start_of,
+    use_of,
+)
 from monitoring.event import Event
 from monitoring.store import EventStore
 
 WINDOW = timedelta(seconds=SLOTS * SLOT_S)
+ASKED_BY_NAME = 50  # links; more are found among all
 FIELDS = (
     "@timestamp",
     "canh.device",
@@ -36,6 +47,8 @@ class LinkUse:
     link: Link
     site: str
     measured_at: str  # the device; "" when there is no reading at all
+    start: datetime  # of its window: earlier than others' when it was paused
+    paused: timedelta  # by declared outages
     into_site: Use
     out_of_site: Use
 
@@ -49,6 +62,8 @@ class LinkUse:
             "site": self.site,
             "contract_bps": self.link.bandwidth_bps,
             "measured_at": self.measured_at,
+            "from": self.start.isoformat(),
+            "paused_s": round(self.paused.total_seconds()),
             "is_within": self.is_within,
             "in": _document(self.into_site),
             "out": _document(self.out_of_site),
@@ -68,28 +83,58 @@ def wan_links(province: Province) -> dict[str, str]:
 
 
 def link_uses(province: Province, store: EventStore, end: datetime, names: Collection[str]) -> Iterator[LinkUse]:
-    """The use of these links in the 7 days up to `end`, in the order of the inventory. Raises StoreError."""
-    start, last = window(end)
-    readings = _readings(store, start, last, names)
+    """The use of these links in the 7 days up to `end` that no declared outage covers, in the order of the inventory.
+
+    Raises StoreError.
+    """
+    _, last = window(end)
+    paused = {name: _paused(province, name, last) for name in names}
+    starts = {name: start_of(last.timestamp(), slots) for name, slots in paused.items()}
+    earliest = datetime.fromtimestamp(min(starts.values(), default=last.timestamp()), UTC)
+    readings = _readings(store, earliest, last, names)
     for name, site in wan_links(province).items():
         if name in names:
             link = province.links[name]
-            yield _use(province, link, site, readings.get(name, {}), start.timestamp())
+            yield _use(province, link, site, readings.get(name, {}), starts[name], paused[name])
+
+
+def measuring(province: Province, link: Link, site: str) -> tuple[str, str]:
+    """Whose counters tell of a link: the site's own end, and the far one."""
+    near, far = sorted((link.a.device, link.b.device), key=lambda d: province.devices[d].site != site)
+    return near, far
+
+
+def _paused(province: Province, name: str, last: datetime) -> frozenset[int]:
+    outages = [o for o in province.policy.outages if o.link == name]
+    return paused_slots(((o.start.timestamp(), o.end.timestamp()) for o in outages), last.timestamp())
 
 
 def _use(
-    province: Province, link: Link, site: str, readings: Mapping[str, list[OctetReading]], start: float
+    province: Province,
+    link: Link,
+    site: str,
+    readings: Mapping[str, list[OctetReading]],
+    start: float,
+    paused: Collection[int],
 ) -> LinkUse:
     """As the site's own end counts; where that was not polled as often, the far end tells the same the other way."""
-    near, far = sorted((link.a.device, link.b.device), key=lambda d: province.devices[d].site != site)
+    near, far = measuring(province, link, site)
     is_near = len(readings.get(near, ())) >= len(readings.get(far, ()))
     device = near if is_near else far
     found = readings.get(device, [])
     into, out = (
-        use_of(found, start=start, capacity_bps=link.bandwidth_bps, is_in=is_in) for is_in in (is_near, not is_near)
+        use_of(found, start=start, capacity_bps=link.bandwidth_bps, is_in=is_in, paused=paused)
+        for is_in in (is_near, not is_near)
     )
-    measured_at = device if found else ""
-    return LinkUse(link=link, site=site, measured_at=measured_at, into_site=into, out_of_site=out)
+    return LinkUse(
+        link=link,
+        site=site,
+        measured_at=device if found else "",
+        start=datetime.fromtimestamp(start, UTC),
+        paused=timedelta(seconds=SLOT_S * sum(slot >= start // SLOT_S for slot in paused)),
+        into_site=into,
+        out_of_site=out,
+    )
 
 
 def _readings(
@@ -98,8 +143,9 @@ def _readings(
     """By link and device."""
     margin = timedelta(seconds=LONGEST_STEP_S)
     query = "event.dataset:snmp.interface AND _exists_:canh.interface.link"
-    if len(names) == 1:
-        query = f'event.dataset:snmp.interface AND canh.interface.link:"{next(iter(names))}"'
+    if len(names) <= ASKED_BY_NAME:
+        wanted = " OR ".join(f'"{name}"' for name in names)
+        query = f"event.dataset:snmp.interface AND canh.interface.link:({wanted})"
     found: dict[str, dict[str, list[OctetReading]]] = {}
     for event in store.scan(query, start - margin, end + margin, FIELDS):
         link = event.text("canh.interface.link")

@@ -59,8 +59,9 @@ def _show(uses: list[LinkUse], start: datetime, end: datetime) -> None:
     print(f"{'link':<{width}}{'site':<10}{'contract':>13}  {'into the site':<26}{'out of the site':<26}verdict")
     for use in uses:
         into, out = _words(use.into_site), _words(use.out_of_site)
+        pause = f", paused {use.paused}" if use.paused else ""
         name, contract = f"{use.link.name:<{width}}", f"{_rate(use.link.bandwidth_bps):>13}"
-        print(f"{name}{use.site:<10}{contract}  {into:<26}{out:<26}{_verdict(use)}")
+        print(f"{name}{use.site:<10}{contract}  {into:<26}{out:<26}{_verdict(use)}{pause}")
 
 
 def _words(use: Use) -> str:

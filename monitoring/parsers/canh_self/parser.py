@@ -1,4 +1,5 @@
-"""The platform's own messages: `spool-usage`, `source-silent`, `source-returned`, `certificate-checked`."""
+"""The platform's own messages: `spool-usage`, `source-silent`, `source-returned`, `certificate-checked`,
+`kpi-computed`."""
 
 from __future__ import annotations
 
@@ -29,6 +30,8 @@ def parse(line: Line) -> dict[str, Value] | None:
         return _usage(said)
     if kind == "certificate-checked":
         return _certificate(said)
+    if kind == "kpi-computed":
+        return _figure(said)
     return _silence(kind, said) if kind in ("source-silent", "source-returned") else None
 
 
@@ -65,6 +68,34 @@ def _certificate(said: dict[str, Any]) -> dict[str, Value]:
         if days > 0
         else f"the certificate {name} has expired",
     }
+
+
+def _figure(said: dict[str, Any]) -> dict[str, Value]:
+    """The use of a link in one direction; without a value there were too few samples."""
+    link, direction = text_of(said.get("link")), text_of(said.get("direction"))
+    judgement, value, samples = text_of(said.get("judgement")), said.get("value"), number_of(said.get("samples")) or 0
+    into = "into" if direction == "inbound" else "out of"
+    fields: dict[str, Value] = {
+        "event.action": "kpi-computed",
+        "event.category": ("network",),
+        "event.type": ("info",),
+        "event.outcome": {"within": "success", "over": "failure"}.get(judgement, "unknown"),
+        "event.reason": judgement,
+        "network.direction": direction,
+        "canh.device": text_of(said.get("device")),
+        "canh.interface.link": link,
+        "canh.interface.contract_bps": number_of(said.get("contract_bps")) or 0,
+        "canh.metric.name": text_of(said.get("name")),
+        "canh.metric.from": text_of(said.get("from")),
+        "canh.metric.to": text_of(said.get("to")),
+        "canh.metric.samples": samples,
+    }
+    what = f"too few samples of seven days ({samples})"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        fields["canh.metric.value"] = float(value)
+        what = f"95th percentile {value} % of the contracted rate"
+    fields["message"] = f"{link} {into} {text_of(said.get('site'))}: {what}"
+    return fields
 
 
 def _silence(kind: str, said: dict[str, Any]) -> dict[str, Value]:

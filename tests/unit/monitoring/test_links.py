@@ -20,8 +20,10 @@ from monitoring.capacity import (
     Judgement,
     OctetReading,
     judged,
+    paused_slots,
     percentile,
     samples_of,
+    start_of,
     use_of,
 )
 from monitoring.event import Event
@@ -101,6 +103,24 @@ def test_a_gap_costs_the_slots_it_covers() -> None:
     assert samples(without) == [MBIT] * 9, "slots 3, 4 and 5 lie between two readings 15 minutes apart"
     one = [r for r in hour if r.at != START + 4 * SLOT_S]
     assert samples(one) == [MBIT] * 10, "a mean over ten minutes would hide a peak of five"
+
+
+@given(st.lists(st.tuples(st.integers(-3000, 2100), st.integers(1, 900)), max_size=5))
+def test_whatever_was_paused_the_window_has_seven_days_and_nothing_of_the_pauses(spans: list[tuple[int, int]]) -> None:
+    end = START + SLOTS * SLOT_S
+    outages = [(START + a * SLOT_S + 7, START + (a + n) * SLOT_S - 7) for a, n in spans]
+    paused = paused_slots(outages, end)
+    start = start_of(end, paused)
+    assert sum(slot not in paused for slot in range(int(start // SLOT_S), int(end // SLOT_S))) == SLOTS
+    assert int(start // SLOT_S) not in paused and start <= START
+    busy = [9.0 if start // SLOT_S + n in paused else 1.0 for n in range(int((end - start) // SLOT_S))]
+    found = samples_of(readings([b * MBIT for b in busy], start=start), start=start, is_in=True, paused=paused)
+    assert len(found) == SLOTS and max(found) < 1.001 * MBIT
+
+
+def test_no_pause_makes_a_window_longer_than_five_weeks() -> None:
+    end = START + SLOTS * SLOT_S
+    assert start_of(end, paused_slots([(0.0, end)], end)) == end - 35 * 24 * 3600
 
 
 def test_readings_between_the_edges_of_slots_are_shared_out() -> None:

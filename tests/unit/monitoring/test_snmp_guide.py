@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
+from inventory import load
 from monitoring.snmp.accounts import accounts_of
 from monitoring.snmp.catalogue import catalogue, meanings
 from tests.unit.monitoring.lab import ROOT
@@ -13,18 +16,27 @@ from tests.unit.monitoring.lab import ROOT
 GUIDE = (ROOT / "docs/guides/snmp.md").read_text("utf-8")
 
 
-def fenced(language: str) -> str:
-    found = re.search(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)
-    assert found is not None
-    return found[1]
+def fenced(language: str, word: str = "") -> str:
+    """The first example in a language that has the word."""
+    return next(f for f in re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL) if word in f)
 
 
 def test_the_example_of_a_vendor_can_be_used(tmp_path: Path) -> None:
-    (tmp_path / "acme.yaml").write_text(fenced("yaml"))
+    (tmp_path / "acme.yaml").write_text(fenced("yaml", "traps"))
     found = catalogue(tmp_path)
     assert {t.name for t in found.traps.values()} == {"acmeConfigChanged", "acmeLoginFailed", "acmeFan", "acmeTooHot"}
     assert found.traps["1.3.6.1.4.1.99999.0.3"].meaning({"acmeFanState": "ok"}) == ("fan-failed", True)
     assert found.traps["1.3.6.1.4.1.99999.0.9"].action == "temperature-alarm"
+
+
+def test_the_example_of_an_outage_can_be_used(tmp_path: Path) -> None:
+    folder = tmp_path / "lab"
+    shutil.copytree(ROOT / "inventory/provinces/lab", folder)
+    policy = fenced("yaml", "outages").removeprefix("policy:\n")
+    text = (folder / "province.yaml").read_text()
+    (folder / "province.yaml").write_text(text.replace("policy:\n", f"policy:\n{policy}"))
+    (outage,) = load(folder).policy.outages
+    assert outage.start == datetime(2026, 11, 20, 15, tzinfo=UTC), "local time"
 
 
 def test_the_example_of_credentials_can_be_used(tmp_path: Path) -> None:
