@@ -97,6 +97,7 @@ _NO_HOSTS = frozenset(  # words that follow a time and are no name
         "Critical",
         "Fatal",
         "-",
+        "->",
         "alarm",
         "Severity",
     )

@@ -58,7 +58,7 @@ _MAC = re.compile(
 )
 # A date at the beginning, behind no more than a bracket, a level or a number: the text's own time.
 _LEAD = re.compile(
-    r"[\[(<|]{0,2}(?:(?:[A-Za-z]{1,8}|\d{1,8})[\]>|:]{0,2} {0,3}[\[(|]?)?(?="
+    r"[\[(<|]{0,2}(?:(?:[A-Za-z]{1,8}|\d{1,8})(?:[\]>|:]{1,2} {0,3}| {1,3})[\[(|]?)?(?="
     r"\d{4}[-/.:]\d{1,2}[-/.:]\d{1,2}[T _:-]|\d{1,2}[/.-](?:[A-Z][a-z]{2}|\d{1,2})[/.-]\d{2,4}[ :T,]"
     r"|[A-Z][a-z]{2} {1,2}\d{1,2},? )"
 )

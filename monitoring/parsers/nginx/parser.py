@@ -10,6 +10,8 @@ from monitoring.parsers._access import access_of, add_request, add_status
 
 _ERROR = re.compile(r"(?:(\d{4}/\d{2}/\d{2} \d{2}:\d{2}:\d{2}) )?\[(\w+)\] (\d+)#(\d+): (?:\*(\d+) )?(.*)", re.DOTALL)
 _DETAIL = re.compile(r', (client|server|host|upstream|referrer|login): "?([^",]+)"?')
+_CONNECTED = re.compile(r"client ([0-9A-Fa-f:.]{2,45}):(\d{1,5}) connected to ([0-9A-Fa-f:.]{2,45}):(\d{1,5})")
+_ENDS = ("source.ip", "source.port", "destination.ip", "destination.port")
 _REQUEST = re.compile(r', request: "([A-Z]{1,16} [^"]+)"')
 _USER = re.compile(r"user \"([^\"]{1,255})\"(?: was not found|: password mismatch)")
 _MODSECURITY = re.compile(r'\[(id|msg|severity|uri|unique_id|hostname) "([^"]*)"\]')
@@ -81,6 +83,11 @@ def _error(match: re.Match[str]) -> dict[str, Value]:
     for name, value in _DETAIL.findall(message):
         if name == "client":
             put(fields, "source.ip", value)
+        elif name == "server":
+            put(fields, "destination.ip", value)  # of mail and stream it is an address; of the web a name
+            fields.pop("destination.domain", None)
+        elif name == "login":
+            put(fields, "user.name", value)
         elif name == "host":
             put(fields, "url.domain", value.partition(":")[0])
         elif name == "upstream":
@@ -92,6 +99,7 @@ def _error(match: re.Match[str]) -> dict[str, Value]:
         fields["network.protocol"] = "http"
         add_request(fields, request[1])
     fields["event.reason"] = message.partition(", client:")[0]
+    _add_mail(fields, message)
     user = _USER.match(message)
     if user is not None:
         put(fields, "user.name", user[1])
@@ -104,6 +112,19 @@ def _error(match: re.Match[str]) -> dict[str, Value]:
     if "ModSecurity" in message:
         _add_rule(fields, message)
     return fields
+
+
+def _add_mail(fields: dict[str, Value], message: str) -> None:
+    """What the mail proxy says: who connects and whether the login was right."""
+    connected = _CONNECTED.match(message)
+    if connected is not None:
+        for name, value in zip(_ENDS, connected.groups(), strict=True):
+            put(fields, name, value)
+        fields |= {"event.category": ("network",), "event.type": ("connection", "start")}
+    elif message.startswith(("client logged in", "client login failed")):
+        fields |= {"event.action": "mail-login", "event.category": ("authentication", "email"),
+                   "event.type": ("start", "info"),
+                   "event.outcome": "success" if message.startswith("client logged") else "failure"}  # fmt: skip
 
 
 def _add_rule(fields: dict[str, Value], message: str) -> None:

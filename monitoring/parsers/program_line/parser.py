@@ -19,10 +19,12 @@ _WORDS = re.compile(
 )
 _PROGRAM = re.compile(
     r"(?:(?P<host>[A-Za-z\d][\w.-]{0,254}) )?(?P<program>[A-Za-z][\w./-]{0,63})"
-    r"(?:\[(?P<pid>\d{1,10})\])?: (?P<text>.*)",
+    r"(?:\[(?P<pid>\d{1,10})\])?(?:\(\w{1,16}\))?: (?P<text>.*)",
     re.DOTALL,
 )
-_BOXED = re.compile(r"\[(?P<program>[A-Za-z][\w./-]{0,63})\]:? (?P<text>.*)", re.DOTALL)
+_BOXED = re.compile(
+    r"\[?(?P<program>[A-Za-z][\w./-]{0,63})(?:\[[^\s\]]{1,64}(?:\[(?P<pid>\d{1,10})\])?\])?\]:? (?P<text>.*)", re.DOTALL
+)
 _KERNEL = re.compile(r"kernel: ?\[ {0,8}\d{1,10}\.\d{1,6}\]:? ")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TAI_BASE = 2**62 + 10  # the label's origin, and the ten seconds by which TAI was ahead when Unix time began

@@ -28,10 +28,57 @@ _KEYS = {
 }  # fmt: skip
 
 
+_HEAD = re.compile(
+    r"\[(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?), {1,4}\d{1,2}(?:, pid=(\d{1,10}))?[^\]]{0,128}\]"
+    r"(?: \S{0,255}\(\w{0,64}\))? ?(.*)",
+    re.DOTALL,
+)
+# auth_audit's lines: [protocol,service] user [DOMAIN]\[name] at [time] ... status [..] ... remote host [..] ... local host [..]
+_AUTH = re.compile(
+    r"(?:Auth|Successful AuthZ): \[([^\]]{0,64})\] user \[([^\]]{0,255})\]\\\[([^\]]{0,255})\](?: \[S-[\d-]{1,180}\])? "
+    r"at \[([^\]]{1,64})\](?: with \[[^\]]{0,64}\])?(?: status \[([A-Z_0-9]{1,64})\])?"
+    r"(?: workstation \[([^\]]{0,255})\])?(?:.{0,64}?[Rr]emote host \[([^\]]{0,80})\])?"
+    r"(?:.{0,255}?local host \[([^\]]{0,80})\])?",
+    re.DOTALL,
+)
+_AUDIT_END = re.compile(r"ipv[46]:\[?([0-9A-Fa-f.:]{2,45}?)\]?:(\d{1,5})")
+
+
+def _auth(match: re.Match[str]) -> dict[str, Value]:
+    service, domain, user, when, status, machine, remote, local = match.groups()
+    fields: dict[str, Value] = {"@timestamp": when.partition(", ")[2] or when, "canh.auth.service": service}
+    for name, value in (("user.name", user), ("user.domain", domain), ("event.reason", status),
+                        ("source.domain", machine)):  # fmt: skip
+        put(fields, name, value)
+    for side, written in (("source", remote), ("destination", local)):
+        end = _AUDIT_END.match(written or "")
+        if end is not None:
+            put(fields, f"{side}.ip", end[1])
+            put(fields, f"{side}.port", end[2])
+    if status is None:
+        return fields | {"event.category": ("session",), "event.type": ("start",), "event.outcome": "success"}
+    outcome = "success" if status == "NT_STATUS_OK" else "failure"
+    return fields | {"event.action": "login", "event.category": ("authentication",), "event.type": ("start",),
+                     "event.outcome": outcome}  # fmt: skip
+
+
 def parse(line: Line) -> dict[str, Value] | None:
     """What a user did with a file or who logged in; the daemons' words otherwise."""
     if line.document is not None:
         return _json(flat_of(line.document))
+    head = _HEAD.match(line.text)
+    if head is not None:
+        found = _said(line._replace(text=head[3]))
+        found["@timestamp"] = found.get("@timestamp", head[1])
+        put(found, "process.pid", head[2])
+        return found
+    return _said(line)
+
+
+def _said(line: Line) -> dict[str, Value]:
+    auth = _AUTH.search(line.text[:2048])
+    if auth is not None:
+        return _auth(auth)
     parts = line.text.split("|")
     if len(parts) >= 3:
         at = next((n for n, part in enumerate(parts) if part in ("ok",) or part.startswith("fail")), -1)

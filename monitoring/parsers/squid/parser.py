@@ -16,7 +16,7 @@ _NATIVE = re.compile(
     r"(?: (?P<type>\S{1,255}))?"
 )
 _RESULT = re.compile(r" ((?:TCP|UDP|NONE)[A-Z_]{0,48})(?:/\d{3})?:((?:HIER_)?[A-Z_]{3,48})")
-_CACHE = re.compile(r"(?:(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)(?:\.\d+)? )?(?:kid\d+)?\| (.*)", re.DOTALL)
+_CACHE = re.compile(r"(?:(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)(?:\.\d{1,6})? ?)?(?:kid\d+)?\| (.*)", re.DOTALL)
 
 
 def parse(line: Line) -> dict[str, Value] | None:
