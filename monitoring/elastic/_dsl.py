@@ -8,72 +8,56 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any as Whatever
+from typing import Any
 
-from monitoring import ecs
+from monitoring import ecs, query
 from monitoring.elastic._documents import BETWEEN, canonical
 from monitoring.elastic._templates import FIND, find_field
-from monitoring.query import (
-    All,
-    Any,
-    Between,
-    Everything,
-    Exists,
-    Network,
-    Node,
-    Not,
-    Regex,
-    Term,
-    Text,
-    Wildcard,
-    fold,
-    forms,
-    moment,
-)
+from monitoring.query import Node, fold, forms, forms_of, moment
 
 MORE_FIELD = f"{FIND}.more"
 TEXTS = (find_field("event.original"), find_field("message"))
-NOTHING: dict[str, Whatever] = {"match_none": {}}
+NOTHING: dict[str, Any] = {"match_none": {}}
 
 
-def query_of(node: Node, *, now: datetime) -> dict[str, Whatever]:
+def query_of(node: Node, *, now: datetime) -> dict[str, Any]:
     """The DSL of a tree. now: what relative times count from."""
     match node:
-        case Everything():
+        case query.Everything():
             return {"match_all": {}}
-        case Not(inner):
+        case query.Not(inner):
             return {"bool": {"must_not": [query_of(inner, now=now)]}}
-        case All(nodes):
+        case query.All(nodes):
             return {"bool": {"filter": [query_of(one, now=now) for one in nodes]}}
-        case Any(nodes):
+        case query.Any(nodes):
             return _any([query_of(one, now=now) for one in nodes])
-        case Text(words):
+        case query.Text(words):
             return _any([_contains(field, words) for field in TEXTS])
-        case Wildcard("", parts):
+        case query.Wildcard("", parts):
             return _any([_wildcard(field, ("\0*", *map(fold, parts), "\0*")) for field in TEXTS])
-        case Regex("", pattern, from_start, to_end):
+        case query.Regex("", pattern, from_start, to_end):
             return _any([_regexp(field, pattern, from_start, to_end) for field in TEXTS])
         case _:
             return _of_field(node, now)
 
 
-def _of_field(node: Node, now: datetime) -> dict[str, Whatever]:
+def _of_field(node: Node, now: datetime) -> dict[str, Any]:
     match node:
-        case Exists(field):
+        case query.Exists(field):
             return _exists(field)
-        case Term(field, value):
+        case query.Term(field, value):
             return _equal(field, value, now)
-        case Wildcard(field, parts):
+        case query.Wildcard(field, parts):
             return _like(field, parts)
-        case Regex(field, pattern, from_start, to_end):
+        case query.Regex(field, pattern, from_start, to_end):
             if _kind(field) == "text":
                 return _regexp(find_field(field), pattern, from_start, to_end)
             if _is_listed(field):
                 return _regexp(field, pattern, True, True)
             return _regexp(MORE_FIELD, f"{_literal(field + BETWEEN)}({pattern})", True, True)
-        case Network(field, network):
+        case query.Network(field, network):
             return {"term": {field: str(network)}} if network.num_addresses > 1 else {"term": {field: str(network[0])}}
-        case Between(field, low, high, has_low, has_high):
+        case query.Between(field, low, high, has_low, has_high):
             return _between(field, low, high, has_low, has_high, now)
     raise TypeError(f"no query for {node!r}")
 
@@ -86,7 +70,7 @@ def _is_listed(field: str) -> bool:
     return field in ecs.fields() or field == "event.id"
 
 
-def _exists(field: str) -> dict[str, Whatever]:
+def _exists(field: str) -> dict[str, Any]:
     if _kind(field) == "text":
         return {"exists": {"field": find_field(field)}}
     if _is_listed(field):
@@ -94,7 +78,7 @@ def _exists(field: str) -> dict[str, Whatever]:
     return {"prefix": {MORE_FIELD: {"value": field + BETWEEN}}}
 
 
-def _equal(field: str, value: str, now: datetime) -> dict[str, Whatever]:
+def _equal(field: str, value: str, now: datetime) -> dict[str, Any]:
     kind = _kind(field)
     if kind == "text":
         return _contains(find_field(field), value)
@@ -110,21 +94,19 @@ def _equal(field: str, value: str, now: datetime) -> dict[str, Whatever]:
     return {"terms": {MORE_FIELD: [f"{field}{BETWEEN}{form}" for form in forms(value)]}}
 
 
-def _like(field: str, parts: tuple[str, ...]) -> dict[str, Whatever]:
+def _like(field: str, parts: tuple[str, ...]) -> dict[str, Any]:
     if _kind(field) == "text":
         return _wildcard(find_field(field), tuple(map(fold, parts)))
-    several = [forms(part) for part in parts]
-    written = {tuple(f[min(n, len(f) - 1)] for f in several) for n in range(max(map(len, several)))}
     if _is_listed(field):
-        return _any([_wildcard(field, one) for one in sorted(written)])
-    return _any([_wildcard(MORE_FIELD, (field + BETWEEN, *one)) for one in sorted(written)])
+        return _any([_wildcard(field, form) for form in forms_of(parts)])
+    return _any([_wildcard(MORE_FIELD, (field + BETWEEN, *form)) for form in forms_of(parts)])
 
 
 def _between(
     field: str, low: str | None, high: str | None, has_low: bool, has_high: bool, now: datetime
-) -> dict[str, Whatever]:
+) -> dict[str, Any]:
     kind = _kind(field)
-    bounds: dict[str, Whatever] = {}
+    bounds: dict[str, Any] = {}
     for bound, sign in ((low, "gte" if has_low else "gt"), (high, "lte" if has_high else "lt")):
         if bound is not None:
             bounds[sign] = _iso(bound, now) if kind == "date" else _typed(kind, bound)
@@ -139,17 +121,17 @@ def _between(
     return {"range": {MORE_FIELD: bounds}}
 
 
-def _contains(field: str, words: str) -> dict[str, Whatever]:
+def _contains(field: str, words: str) -> dict[str, Any]:
     return _wildcard(field, ("\0*", fold(words), "\0*"))
 
 
-def _wildcard(field: str, parts: tuple[str, ...]) -> dict[str, Whatever]:
+def _wildcard(field: str, parts: tuple[str, ...]) -> dict[str, Any]:
     signs = {"\0*": "*", "\0?": "?"}
     value = "".join(signs[p] if p in signs else re.sub(r"([*?\\])", r"\\\1", p) for p in parts)
     return {"wildcard": {field: {"value": value}}}
 
 
-def _regexp(field: str, pattern: str, from_start: bool, to_end: bool) -> dict[str, Whatever]:
+def _regexp(field: str, pattern: str, from_start: bool, to_end: bool) -> dict[str, Any]:
     whole = f"{'' if from_start else '.*'}({pattern}){'' if to_end else '.*'}"
     return {"regexp": {field: {"value": whole, "flags": "NONE"}}}
 
@@ -158,11 +140,11 @@ def _literal(text: str) -> str:
     return re.sub(r"([^0-9A-Za-z_\x1f\x80-\U0010ffff])", r"\\\1", text)
 
 
-def _any(queries: list[dict[str, Whatever]]) -> dict[str, Whatever]:
+def _any(queries: list[dict[str, Any]]) -> dict[str, Any]:
     return queries[0] if len(queries) == 1 else {"bool": {"should": queries, "minimum_should_match": 1}}
 
 
-def _typed(kind: str, value: str) -> Whatever:
+def _typed(kind: str, value: str) -> Any:
     """A value as the field's type wants it; `query.parse` has checked that it can be."""
     if kind == "boolean":
         return value == "true"

@@ -13,8 +13,8 @@ from monitoring.elastic._cluster import Cluster
 from monitoring.elastic._settings import ElasticSettings
 from monitoring.errors import StoreError
 from monitoring.event import Event
-from monitoring.query import Node, parse
-from monitoring.store._answers import Bucket, Group, check_groups, check_step, only
+from monitoring.query import Exists
+from monitoring.store._answers import Bucket, EventStore, Group, Question, only
 
 PAGE = 2000
 SPANS = 50  # of a histogram, in one answer
@@ -23,91 +23,13 @@ _NEWEST = [{"@timestamp": {"order": "desc", "unmapped_type": "date_nanos"}}, {"e
 _OLDEST = [{"@timestamp": {"order": "asc", "unmapped_type": "date_nanos"}}, {"event.id": {"order": "asc"}}]
 
 
-class ElasticStore:
-    """Reads the events of a cluster: `monitoring.store.EventStore`."""
+class ElasticStore(EventStore):
+    """Reads the events of a cluster."""
 
     def __init__(self, settings: ElasticSettings) -> None:
         self._settings = settings
         self._cluster = Cluster(settings)
         self._alias = _templates.alias(settings)
-
-    def search(
-        self,
-        query: str = "",
-        start: datetime | None = None,
-        end: datetime | None = None,
-        limit: int | None = 100,
-        fields: Sequence[str] = (),
-    ) -> Iterator[Event]:
-        return self._pages(_asked(query, start, end), limit, fields, _NEWEST)
-
-    def scan(
-        self,
-        query: str = "",
-        start: datetime | None = None,
-        end: datetime | None = None,
-        fields: Sequence[str] = (),
-        *,
-        oldest_first: bool = False,
-    ) -> Iterator[Event]:
-        return self._pages(_asked(query, start, end), None, fields, _OLDEST if oldest_first else _NEWEST)
-
-    def count(self, query: str = "", start: datetime | None = None, end: datetime | None = None) -> int:
-        asked = _asked(query, start, end)
-        call = self._cluster.client.count
-        found = self._cluster.ask("search", call, index=self._alias, query=asked, ignore_unavailable=True)
-        self._whole(found)
-        return int(found["count"])
-
-    def histogram(
-        self,
-        query: str = "",
-        start: datetime | None = None,
-        end: datetime | None = None,
-        *,
-        step: timedelta,
-        by: str = "",
-    ) -> list[Bucket]:
-        check_step(step)
-        spans = {"date_histogram": {"field": "@timestamp", "fixed_interval": f"{step // timedelta(milliseconds=1)}ms"}}
-        parts = _parts_of(by) if by else {}
-        buckets: list[Bucket] = []
-        after: Mapping[str, Any] | None = None
-        while True:
-            composite: dict[str, Any] = {"size": SPANS, "sources": [{"span": spans}]}
-            if after is not None:
-                composite["after"] = after
-            found = self._aggregated(_asked(query, start, end), {"spans": {"composite": composite, "aggs": parts}})
-            for span in found.get("spans", {}).get("buckets", ()):
-                buckets += _buckets_of(span, by)
-            after = found.get("spans", {}).get("after_key")
-            if after is None:
-                return buckets
-
-    def aggregate(
-        self,
-        field: str,
-        query: str = "",
-        start: datetime | None = None,
-        end: datetime | None = None,
-        limit: int = 100,
-    ) -> list[Group]:
-        """As `EventStore` has it; counts of rare values may be low where many shards hold very many values."""
-        check_groups(field)
-        terms = _terms(field, limit)
-        parts = {
-            "first": _edge("@timestamp", "asc"),
-            "last": _edge("@timestamp", "desc"),
-            "received": _edge("event.ingested", "desc"),
-        }
-        found = self._aggregated(_asked(query, start, end), {"groups": {"terms": terms, "aggs": parts}})
-        groups = []
-        for bucket in found.get("groups", {}).get("buckets", ()):
-            times = [_edge_of(bucket[name]) for name in ("first", "last", "received")]
-            first, last, received = times
-            value = _value(bucket, field)
-            groups.append(Group(value=value, count=bucket["doc_count"], first=first, last=last, last_received=received))
-        return groups
 
     def get(self, ids: Sequence[str]) -> list[Event]:
         if not ids:
@@ -129,6 +51,50 @@ class ElasticStore:
         stats = self._cluster.client.indices.stats
         found = self._cluster.ask("statistics", stats, index=f"{self._alias}-*", metric="store")
         return int(found["_all"]["total"]["store"]["size_in_bytes"])
+
+    def _search(self, asked: Question, limit: int, fields: tuple[str, ...]) -> Iterator[Event]:
+        return self._pages(_query_of(asked), limit, fields, _NEWEST)
+
+    def _scan(self, asked: Question, fields: tuple[str, ...], *, oldest_first: bool) -> Iterator[Event]:
+        return self._pages(_query_of(asked), None, fields, _OLDEST if oldest_first else _NEWEST)
+
+    def _count(self, asked: Question) -> int:
+        call = self._cluster.client.count
+        found = self._cluster.ask("search", call, index=self._alias, query=_query_of(asked), ignore_unavailable=True)
+        self._whole(found)
+        return int(found["count"])
+
+    def _histogram(self, asked: Question, step: timedelta, by: str) -> list[Bucket]:
+        spans = {"date_histogram": {"field": "@timestamp", "fixed_interval": f"{step // timedelta(milliseconds=1)}ms"}}
+        query, parts = _query_of(asked), _parts_of(by) if by else {}
+        buckets: list[Bucket] = []
+        after: Mapping[str, Any] | None = None
+        while True:
+            composite: dict[str, Any] = {"size": SPANS, "sources": [{"span": spans}]}
+            if after is not None:
+                composite["after"] = after
+            found = self._aggregated(query, {"spans": {"composite": composite, "aggs": parts}})
+            for span in found.get("spans", {}).get("buckets", ()):
+                buckets += _buckets_of(span, by)
+            after = found.get("spans", {}).get("after_key")
+            if after is None:
+                return buckets
+
+    def _aggregate(self, asked: Question, field: str, limit: int) -> list[Group]:
+        """Counts of rare values may be low where many shards hold very many values."""
+        parts = {
+            "first": _edge("@timestamp", "asc"),
+            "last": _edge("@timestamp", "desc"),
+            "received": _edge("event.ingested", "desc"),
+        }
+        found = self._aggregated(_query_of(asked), {"groups": {"terms": _terms(field, limit), "aggs": parts}})
+        groups = []
+        for bucket in found.get("groups", {}).get("buckets", ()):
+            times = [_edge_of(bucket[name]) for name in ("first", "last", "received")]
+            first, last, received = times
+            value = _value(bucket, field)
+            groups.append(Group(value=value, count=bucket["doc_count"], first=first, last=last, last_received=received))
+        return groups
 
     def _pages(
         self, asked: dict[str, Any], limit: int | None, fields: Sequence[str], order: list[dict[str, Any]]
@@ -181,10 +147,9 @@ class ElasticStore:
             )
 
 
-def _asked(query: str | Node, start: datetime | None, end: datetime | None) -> dict[str, Any]:
-    node = parse(query) if isinstance(query, str) else query
-    conditions = [_dsl.query_of(node, now=datetime.now(UTC))]
-    bounds = {sign: _iso(when) for sign, when in (("gte", start), ("lt", end)) if when is not None}
+def _query_of(asked: Question) -> dict[str, Any]:
+    conditions = [_dsl.query_of(asked.node, now=datetime.now(UTC))]
+    bounds = {sign: _iso(when) for sign, when in (("gte", asked.start), ("lt", asked.end)) if when is not None}
     if bounds:
         conditions.append({"range": {"@timestamp": bounds}})
     return {"bool": {"filter": conditions}}
@@ -206,15 +171,8 @@ def _terms(field: str, limit: int) -> dict[str, Any]:
 
 
 def _parts_of(by: str) -> dict[str, Any]:
-    check_groups(by)
-    without = {
-        "filter": {"bool": {"must_not": [_dsl.query_of(parse(f"_exists_:{_quoted(by)}"), now=datetime.now(UTC))]}}
-    }
+    without = {"filter": {"bool": {"must_not": [_dsl.query_of(Exists(by), now=datetime.now(UTC))]}}}
     return {"values": {"terms": _terms(by, MOST_VALUES)}, "without": without}
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _buckets_of(span: Mapping[str, Any], by: str) -> list[Bucket]:

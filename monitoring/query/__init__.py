@@ -9,7 +9,7 @@ colon inside a value wants quotes. A store turns the tree into its own language 
 DSL); nothing of a query is ever pasted into it.
 """
 
-from monitoring.query._fold import fold, forms
+from monitoring.query._fold import fold, forms, forms_of
 from monitoring.query._parse import parse
 from monitoring.query._time import moment
 from monitoring.query._tree import (
@@ -42,6 +42,7 @@ __all__ = [
     "Wildcard",
     "fold",
     "forms",
+    "forms_of",
     "moment",
     "parse",
 ]

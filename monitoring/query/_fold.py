@@ -23,6 +23,13 @@ def forms(value: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((value, normalize("NFC", value), normalize("NFD", value))))
 
 
+def forms_of(parts: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """A wildcard with its literal pieces as written, composed and decomposed."""
+    several = [forms(part) for part in parts]
+    most = max(map(len, several))
+    return tuple(dict.fromkeys(tuple(f[min(n, len(f) - 1)] for f in several) for n in range(most)))
+
+
 def _small(letter: str) -> str:
     small = letter.lower()
     return small if len(small) == 1 else small[0]

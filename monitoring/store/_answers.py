@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from monitoring import ecs
 from monitoring.errors import QueryError
 from monitoring.event import Event
+from monitoring.query import Node, parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +33,21 @@ class Group:
     last_received: datetime  # greatest `event.ingested`
 
 
-class EventStore(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Which events: a query as read, from `start` (inclusive) to `end` (exclusive) of `@timestamp`; None: no bound."""
+
+    node: Node
+    start: datetime | None
+    end: datetime | None
+
+
+class EventStore(ABC):
     """Reads a store. May be used by several threads; costs nothing until the first question.
 
     Everywhere: `query` is a Lucene string ("" is everything), `start` is inclusive and `end`
     exclusive on `@timestamp`; QueryError for a query that cannot be read, StoreError for a store.
+    What is asked is checked here, before anything is read; a store answers the methods with an underscore.
     """
 
     def search(
@@ -51,6 +62,10 @@ class EventStore(Protocol):
 
         fields: only these (and those below them, "source" means all of source.*); none: all.
         """
+        asked = _question(query, start, end)
+        if limit is None:
+            return self._scan(asked, tuple(fields), oldest_first=False)
+        return self._search(asked, limit, tuple(fields))
 
     def scan(
         self,
@@ -62,8 +77,10 @@ class EventStore(Protocol):
         oldest_first: bool = False,
     ) -> Iterator[Event]:
         """Every event that fits, in order, in bounded memory however many there are."""
+        return self._scan(_question(query, start, end), tuple(fields), oldest_first=oldest_first)
 
-    def count(self, query: str = "", start: datetime | None = None, end: datetime | None = None) -> int: ...
+    def count(self, query: str = "", start: datetime | None = None, end: datetime | None = None) -> int:
+        return self._count(_question(query, start, end))
 
     def histogram(
         self,
@@ -78,6 +95,11 @@ class EventStore(Protocol):
 
         by: also by the value of this field. Spans begin at multiples of `step` since 1970 UTC.
         """
+        if step < timedelta(milliseconds=1):
+            raise QueryError("a histogram needs spans of a millisecond or more", fix="give a longer step")
+        if by:
+            _check_groups(by)
+        return self._histogram(_question(query, start, end), step, by)
 
     def aggregate(
         self,
@@ -88,12 +110,31 @@ class EventStore(Protocol):
         limit: int = 100,
     ) -> list[Group]:
         """The values of a field with their count and times, most frequent first."""
+        _check_groups(field)
+        return self._aggregate(_question(query, start, end), field, limit)
 
+    @abstractmethod
     def get(self, ids: Sequence[str]) -> list[Event]:
         """Events by `event.id`, in the order asked; unknown ids are left out."""
 
+    @abstractmethod
     def span(self) -> tuple[datetime, datetime] | None:
         """About the least and greatest `@timestamp` there is; None for an empty store."""
+
+    @abstractmethod
+    def _search(self, asked: Question, limit: int, fields: tuple[str, ...]) -> Iterator[Event]: ...
+
+    @abstractmethod
+    def _scan(self, asked: Question, fields: tuple[str, ...], *, oldest_first: bool) -> Iterator[Event]: ...
+
+    @abstractmethod
+    def _count(self, asked: Question) -> int: ...
+
+    @abstractmethod
+    def _histogram(self, asked: Question, step: timedelta, by: str) -> list[Bucket]: ...
+
+    @abstractmethod
+    def _aggregate(self, asked: Question, field: str, limit: int) -> list[Group]: ...
 
 
 def only(event: Event, fields: Sequence[str]) -> Event:
@@ -103,13 +144,11 @@ def only(event: Event, fields: Sequence[str]) -> Event:
     return Event({n: v for n, v in event.fields.items() if any(n == f or n.startswith(f"{f}.") for f in fields)})
 
 
-def check_step(step: timedelta) -> None:
-    """Raises QueryError for spans no store can count in."""
-    if step < timedelta(milliseconds=1):
-        raise QueryError("a histogram needs spans of a millisecond or more", fix="give a longer step")
+def _question(query: str | Node, start: datetime | None, end: datetime | None) -> Question:
+    return Question(node=parse(query) if isinstance(query, str) else query, start=start, end=end)
 
 
-def check_groups(field: str) -> None:
+def _check_groups(field: str) -> None:
     """Raises QueryError for a field that has no groups."""
     if ecs.field_type(field).kind == "text":
         raise QueryError(f"{field} is running text: it has no groups", fix="take a keyword: host.name, event.action")

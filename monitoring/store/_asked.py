@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from monitoring.query import Node, parse
 from monitoring.store import _columns, _duck, _grams, _sql
+from monitoring.store._answers import Question
 from monitoring.store._manifest import Manifest, Segment
 
 BEGINNING, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -28,10 +28,10 @@ class Asked:
         self.start, self.end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (start, end))
 
     @classmethod
-    def of(cls, query: str | Node, start: datetime | None, end: datetime | None) -> Asked:
-        node = parse(query) if isinstance(query, str) else query
-        where, values = _sql.condition(node, now=datetime.now(UTC))
-        return cls(where, values, start or BEGINNING, end or END, _grams.need_of(node))
+    def of(cls, question: Question) -> Asked:
+        where, values = _sql.condition(question.node, now=datetime.now(UTC))
+        start, end = question.start or BEGINNING, question.end or END
+        return cls(where, values, start, end, _grams.need_of(question.node))
 
     def between(self, low_us: int, high_us: int) -> Asked:
         """The same question of a part of the time."""

@@ -21,7 +21,7 @@ from monitoring.errors import QueryError, StoreError
 from monitoring.event import Event
 from monitoring.rows import id_octets
 from monitoring.store import _columns, _duck, _grams, _manifest, _sql
-from monitoring.store._answers import Bucket, Group, check_groups, check_step, only
+from monitoring.store._answers import Bucket, EventStore, Group, Question, only
 from monitoring.store._asked import (
     BEGINNING,
     END,
@@ -46,8 +46,8 @@ _INGESTED = _duck.quoted(_columns.INGESTED)
 T = TypeVar("T")
 
 
-class Store:
-    """Reads the embedded store: `monitoring.store.EventStore`."""
+class Store(EventStore):
+    """Reads the embedded store."""
 
     def __init__(self, data_dir: Path, *, memory: str = _duck.MEMORY, threads: int = _duck.THREADS) -> None:
         self._folder = Path(data_dir) / "store"
@@ -56,82 +56,13 @@ class Store:
         self._kept: frozenset[str] = frozenset()  # files whose metadata the database has
         self._opening = Lock()
 
-    def search(
-        self,
-        query: str = "",
-        start: datetime | None = None,
-        end: datetime | None = None,
-        limit: int | None = 100,
-        fields: Sequence[str] = (),
-    ) -> Iterator[Event]:
-        if limit is None:
-            return self.scan(query, start, end, fields)
-        return self._search(Asked.of(query, start, end), limit, tuple(fields))
-
-    def scan(
-        self,
-        query: str = "",
-        start: datetime | None = None,
-        end: datetime | None = None,
-        fields: Sequence[str] = (),
-        *,
-        oldest_first: bool = False,
-    ) -> Iterator[Event]:
-        return self._scan(Asked.of(query, start, end), tuple(fields), oldest_first)
-
-    def count(self, query: str = "", start: datetime | None = None, end: datetime | None = None) -> int:
-        rows = self._rows(Asked.of(query, start, end), "SELECT count(*) FROM {source} WHERE {where}", [])
-        return int(rows[0][0]) if rows else 0
-
-    def histogram(
-        self,
-        query: str = "",
-        start: datetime | None = None,
-        end: datetime | None = None,
-        *,
-        step: timedelta,
-        by: str = "",
-    ) -> list[Bucket]:
-        check_step(step)
-        if by:
-            check_groups(by)
-        value = _value_of(by) if by else "''"
-        step_us = step // timedelta(microseconds=1)
-        sql = (
-            f"WITH chosen AS (SELECT epoch_us({_TIME}) // ? AS span, {value} AS value FROM {{source}} WHERE {{where}}) "  # noqa: S608
-            "SELECT span, value, count(*) FROM chosen GROUP BY ALL ORDER BY ALL"
-        )
-        rows = self._rows(Asked.of(query, start, end), sql, [step_us])
-        return [Bucket(start=from_us(span * step_us), value=value, count=count) for span, value, count in rows]
-
-    def aggregate(
-        self,
-        field: str,
-        query: str = "",
-        start: datetime | None = None,
-        end: datetime | None = None,
-        limit: int = 100,
-    ) -> list[Group]:
-        check_groups(field)
-        sql = (
-            f"WITH chosen AS (SELECT {_text_of(field)} AS value, {_TIME} AS seen, {_INGESTED} AS received "  # noqa: S608
-            "FROM {source} WHERE {where}) "
-            "SELECT value, count(*) AS n, min(seen), max(seen), max(received) FROM chosen "
-            f"WHERE value IS NOT NULL GROUP BY value ORDER BY n DESC, value LIMIT {int(limit)}"
-        )
-        rows = self._rows(Asked.of(query, start, end), sql, [])
-        return [
-            Group(value=v, count=n, first=_utc(first), last=_utc(last), last_received=_utc(received))
-            for v, n, first, last, received in rows
-        ]
-
     def get(self, ids: Sequence[str]) -> list[Event]:
         if not ids:
             return []
         octets = [id_octets(text) for text in ids]
         where = f"{_columns.ID} IN ({marks_for(octets, '?::BLOB')})"
         asked = Asked(where, list(octets), BEGINNING, END, _grams.of_ids(octets))
-        found = {id_octets(event.id): event for event in self._search(asked, len(octets), ())}
+        found = {id_octets(event.id): event for event in self._newest(asked, len(octets), ())}
         return [found[one] for one in dict.fromkeys(octets) if one in found]
 
     def span(self) -> tuple[datetime, datetime] | None:
@@ -144,7 +75,45 @@ class Store:
         """What the store consists of now: segments, positions, counters."""
         return _manifest.load(self._folder)
 
-    def _search(self, asked: Asked, limit: int, fields: tuple[str, ...]) -> Iterator[Event]:
+    def _search(self, asked: Question, limit: int, fields: tuple[str, ...]) -> Iterator[Event]:
+        return self._newest(Asked.of(asked), limit, fields)
+
+    def _scan(self, asked: Question, fields: tuple[str, ...], *, oldest_first: bool) -> Iterator[Event]:
+        return self._slices(Asked.of(asked), fields, oldest_first)
+
+    def _count(self, asked: Question) -> int:
+        rows = self._rows(Asked.of(asked), lambda source, where: f"SELECT count(*) FROM {source} WHERE {where}")  # noqa: S608
+        return int(rows[0][0]) if rows else 0
+
+    def _histogram(self, asked: Question, step: timedelta, by: str) -> list[Bucket]:
+        value = _value_of(by) if by else "''"
+        step_us = step // timedelta(microseconds=1)
+
+        def sql(source: str, where: str) -> str:
+            return (
+                f"WITH chosen AS (SELECT epoch_us({_TIME}) // ? AS span, {value} AS value FROM {source} WHERE {where}) "  # noqa: S608
+                "SELECT span, value, count(*) FROM chosen GROUP BY ALL ORDER BY ALL"
+            )
+
+        rows = self._rows(Asked.of(asked), sql, step_us)
+        return [Bucket(start=from_us(span * step_us), value=value, count=count) for span, value, count in rows]
+
+    def _aggregate(self, asked: Question, field: str, limit: int) -> list[Group]:
+        def sql(source: str, where: str) -> str:
+            return (
+                f"WITH chosen AS (SELECT {_text_of(field)} AS value, {_TIME} AS seen, {_INGESTED} AS received "  # noqa: S608
+                f"FROM {source} WHERE {where}) "
+                "SELECT value, count(*) AS n, min(seen), max(seen), max(received) FROM chosen "
+                f"WHERE value IS NOT NULL GROUP BY value ORDER BY n DESC, value LIMIT {int(limit)}"
+            )
+
+        rows = self._rows(Asked.of(asked), sql)
+        return [
+            Group(value=v, count=n, first=_utc(first), last=_utc(last), last_received=_utc(received))
+            for v, n, first, last, received in rows
+        ]
+
+    def _newest(self, asked: Asked, limit: int, fields: tuple[str, ...]) -> Iterator[Event]:
         left = limit
         after: Key | None = None
         while left > 0:
@@ -157,7 +126,7 @@ class Store:
             after = key_of(page[-1])
             left -= size
 
-    def _scan(self, asked: Asked, fields: tuple[str, ...], oldest_first: bool) -> Iterator[Event]:
+    def _slices(self, asked: Asked, fields: tuple[str, ...], oldest_first: bool) -> Iterator[Event]:
         """Slice after slice of time, each of about SLICE rows; a denser one in pages."""
         slices = slices_of(asked.segments(self.manifest(), None), us(asked.start), us(asked.end), SLICE)
         names = names_of(fields)
@@ -246,18 +215,16 @@ class Store:
         found = database.execute(sql, [*times, *(key[1] for key in keys)]).fetchall()
         return [dict(zip(names, row, strict=True)) for row in found]
 
-    def _rows(self, asked: Asked, sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
-        """The rows of a statement over all segments that matter; {source} and {where} are filled in."""
+    def _rows(self, asked: Asked, sql: Callable[[str, str], str], *values: Any) -> list[tuple[Any, ...]]:
+        """The rows of a statement over all segments that matter. sql: its text, from what it selects from and where."""
 
         def read(manifest: Manifest) -> list[tuple[Any, ...]]:
             segments, where, more = asked.narrowed(self._folder, asked.segments(manifest, None))
             if not segments:
                 return []
             database = self._connection(segments)
-            statement = sql.replace("{source}", _duck.source(database, self._folder, segments))
-            found: list[tuple[Any, ...]] = database.execute(
-                statement.replace("{where}", where), [*values, *more]
-            ).fetchall()
+            statement = sql(_duck.source(database, self._folder, segments), where)
+            found: list[tuple[Any, ...]] = database.execute(statement, [*values, *more]).fetchall()
             return found
 
         return self._retried(read)

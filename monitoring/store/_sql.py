@@ -11,31 +11,15 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
-from typing import Any as Whatever
+from typing import Any
 
-from monitoring import ecs
-from monitoring.query import (
-    All,
-    Any,
-    Between,
-    Everything,
-    Exists,
-    Network,
-    Node,
-    Not,
-    Regex,
-    Term,
-    Text,
-    Wildcard,
-    fold,
-    forms,
-    moment,
-)
+from monitoring import ecs, query
+from monitoring.query import Node, fold, forms, forms_of, moment
 from monitoring.rows import id_octets
 from monitoring.store import _columns
 from monitoring.store._duck import literal, quoted
 
-Condition = tuple[str, list[Whatever]]
+Condition = tuple[str, list[Any]]
 ORIGINAL = '"event.original"'
 OWN = '"message"'  # filled only where the message is not the end of the original, so most is found in ORIGINAL
 MESSAGE = f'coalesce("message", right({ORIGINAL}, {_columns.LENGTH}))'
@@ -53,21 +37,21 @@ _JSON_TYPES = {
 def condition(node: Node, *, now: datetime) -> Condition:
     """The SQL of a tree and its parameters, in order. now: what relative times count from."""
     match node:
-        case Everything():
+        case query.Everything():
             return "TRUE", []
-        case Not(inner):
+        case query.Not(inner):
             sql, values = condition(inner, now=now)
             return f"NOT coalesce({sql}, FALSE)", values
-        case All(nodes):
+        case query.All(nodes):
             return _joined(" AND ", nodes, now)
-        case Any(nodes):
+        case query.Any(nodes):
             return _joined(" OR ", nodes, now)
-        case Text(words):
+        case query.Text(words):
             return _either(lambda text: _contains(text, words))
-        case Wildcard("", parts):
+        case query.Wildcard("", parts):
             pattern = f"%{_like(tuple(map(fold, parts))).strip('%')}%"
             return _either(lambda text: (f"{_folded(text)} LIKE ? ESCAPE '\\'", [pattern]))
-        case Regex("", pattern, from_start, to_end):
+        case query.Regex("", pattern, from_start, to_end):
             return _either(lambda text: _matches(_folded(text), pattern, from_start, to_end))
         case _:
             return _of_field(node, now)
@@ -120,22 +104,22 @@ def _joined(word: str, nodes: tuple[Node, ...], now: datetime) -> Condition:
 
 def _of_field(node: Node, now: datetime) -> Condition:
     match node:
-        case Exists(field):
+        case query.Exists(field):
             return _exists(field), []
-        case Term(field, value):
+        case query.Term(field, value):
             return _equal(field, value, now)
-        case Wildcard(field, parts) if ecs.field_type(field).kind == "text":
+        case query.Wildcard(field, parts) if ecs.field_type(field).kind == "text":
             return f"{_folded(column(field))} LIKE ? ESCAPE '\\'", [_like(tuple(map(fold, parts)))]
-        case Wildcard(field, parts):
-            likes = [_like(form) for form in _forms_of(parts)]
+        case query.Wildcard(field, parts):
+            likes = [_like(form) for form in forms_of(parts)]
             return _each(field, " OR ".join(["{} LIKE ? ESCAPE '\\'"] * len(likes)), likes)
-        case Regex(field, pattern, from_start, to_end) if ecs.field_type(field).kind == "text":
+        case query.Regex(field, pattern, from_start, to_end) if ecs.field_type(field).kind == "text":
             return _matches(_folded(column(field)), pattern, from_start, to_end)
-        case Regex(field, pattern, _, _):
+        case query.Regex(field, pattern, _, _):
             return _each(field, *_matches("{}", pattern, True, True))
-        case Network(field, network):
+        case query.Network(field, network):
             return _in_network(field, network)
-        case Between(field, low, high, has_low, has_high):
+        case query.Between(field, low, high, has_low, has_high):
             return _between(field, low, high, has_low, has_high, now)
     raise TypeError(f"no SQL for {node!r}")
 
@@ -170,7 +154,7 @@ def _equal(field: str, value: str, now: datetime) -> Condition:
     return _each(field, "{} = ?" if len(found) == 1 else f"{{}} IN ({', '.join('?' * len(found))})", list(found))
 
 
-def _each(field: str, test: str, values: list[Whatever]) -> Condition:
+def _each(field: str, test: str, values: list[Any]) -> Condition:
     """A test on a field's value, or on any of its values."""
     listed = ecs.field_type(field)
     if listed.is_column and listed.is_list:
@@ -203,7 +187,7 @@ def _in_network(field: str, network: IPv4Network | IPv6Network) -> Condition:
     return _numbers(field, "({} >= ?::BLOB AND {} <= ?::BLOB)", [low, high])
 
 
-def _numbers(field: str, test: str, values: list[Whatever]) -> Condition:
+def _numbers(field: str, test: str, values: list[Any]) -> Condition:
     """A test on an address, or on any of several, as octets."""
     number = quoted(_columns.number_of(field))
     if ecs.field_type(field).is_list:
@@ -214,7 +198,7 @@ def _numbers(field: str, test: str, values: list[Whatever]) -> Condition:
 def _between(field: str, low: str | None, high: str | None, has_low: bool, has_high: bool, now: datetime) -> Condition:
     listed = ecs.field_type(field)
     parts: list[str] = []
-    values: list[Whatever] = []
+    values: list[Any] = []
     for bound, sign in ((low, ">=" if has_low else ">"), (high, "<=" if has_high else "<")):
         if bound is not None:
             parts.append(f"{{}} {sign} ?")
@@ -225,7 +209,7 @@ def _between(field: str, low: str | None, high: str | None, has_low: bool, has_h
     return _each(field, test, values) if listed.kind == "keyword" else (test.replace("{}", column(field)), values)
 
 
-def _typed(field: str, value: str, now: datetime) -> Whatever:
+def _typed(field: str, value: str, now: datetime) -> Any:
     """A value as the field's type wants it; `query.parse` has checked that it can be."""
     kind = ecs.field_type(field).kind
     if kind == "long":
@@ -250,12 +234,6 @@ def _path(field: str, suffix: str = "") -> str:
 def _name(field: str) -> str:
     """A field's name as it stands in the JSON of `rest`, as an SQL literal."""
     return literal(json.dumps(field, ensure_ascii=False))
-
-
-def _forms_of(parts: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """A wildcard with its literal pieces as written, composed and decomposed."""
-    several = [forms(part) for part in parts]
-    return list(dict.fromkeys(tuple(f[min(n, len(f) - 1)] for f in several) for n in range(max(map(len, several)))))
 
 
 def _like(parts: tuple[str, ...]) -> str:

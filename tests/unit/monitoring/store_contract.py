@@ -244,6 +244,15 @@ def test_values_are_told_with_their_counts_and_times(ten: Opened) -> None:
         ten.reader.aggregate("message")
 
 
+def test_a_field_is_a_name_whatever_it_is_called(opened: Opened) -> None:
+    """`{where}` stood for a part of the statement: a quote in the query ended the name it was put into."""
+    name = "canh.{where}{source}"
+    opened.put([event(1, **{name: "x"}), event(2)])
+    asked = """NOT _exists_:"canh.a') OR (1=1" AND host.name:*"""
+    assert [(g.value, g.count) for g in opened.reader.aggregate(name, asked)] == [("x", 1)]
+    assert sum(b.count for b in opened.reader.histogram(asked, step=MINUTE, by=name)) == 2
+
+
 def test_events_by_id_come_in_the_order_asked(ten: Opened) -> None:
     asked = [event(3).id, event(99).id, event(1).id, event(3).id.upper()]
     assert [number_of(e) for e in ten.reader.get(asked)] == [3, 1]
