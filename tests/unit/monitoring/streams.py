@@ -13,9 +13,9 @@ from pathlib import Path
 from monitoring.receivers import Counters, Intake
 from monitoring.receivers.streams import StreamConnection, StreamReceiver
 from monitoring.receivers.tls import Clients, TlsKeys, keys_for
-from monitoring.spool import SpoolReader, SpoolRecord
+from monitoring.spool import SpoolRecord
 from pki import Authority, Purpose
-from tests.unit.monitoring.test_receivers import LOCAL, FillingSpool, eventually
+from tests.unit.monitoring.test_receivers import LOCAL, FillingSpool, eventually, records_of
 
 __all__ = ["Stream", "client_context", "connected", "eventually", "listening", "made_keys"]
 
@@ -30,13 +30,7 @@ class Stream:
         return [r.raw for r in self.records()]
 
     def records(self) -> list[SpoolRecord]:
-        reader, position = SpoolReader(self.spool.directory), 0
-        records: list[SpoolRecord] = []
-        while True:
-            found, position = reader.read(position, 100_000)
-            if not found:
-                return records
-            records += found
+        return records_of(self.spool)
 
     async def until(self, count: int, within_s: float = 5.0) -> list[SpoolRecord]:
         await eventually(lambda: self.spool.received.total >= count, within_s)

@@ -35,6 +35,17 @@ class FillingSpool(Spool):
         return super().append(batch)
 
 
+def records_of(spool: Spool) -> list[SpoolRecord]:
+    """All it holds."""
+    reader, position = SpoolReader(spool.directory), 0
+    records: list[SpoolRecord] = []
+    while True:
+        found, position = reader.read(position, 100_000)
+        if not found:
+            return records
+        records += found
+
+
 @dataclass
 class Bench:
     spool: FillingSpool
@@ -43,13 +54,7 @@ class Bench:
     tcp: SyslogTcp
 
     def records(self) -> list[SpoolRecord]:
-        reader, position = SpoolReader(self.spool.directory), 0
-        records: list[SpoolRecord] = []
-        while True:
-            found, position = reader.read(position, 100_000)
-            if not found:
-                return records
-            records += found
+        return records_of(self.spool)
 
     async def until(self, count: int) -> list[SpoolRecord]:
         await eventually(lambda: self.spool.received.total >= count)
