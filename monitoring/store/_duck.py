@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -23,7 +25,7 @@ def connect(*, memory: str = MEMORY, threads: int = THREADS, spill: Path | None 
     spill: where what does not fit in memory goes; None for a folder of this user's in the system's temporary
     folder, because a reader need not be able to write to the store.
     """
-    spill = spill or Path(tempfile.gettempdir()) / f"canh-duckdb-{os.getuid()}"
+    spill = spill or _own_folder()
     database = duckdb.connect(
         ":memory:",
         config={
@@ -37,6 +39,21 @@ def connect(*, memory: str = MEMORY, threads: int = THREADS, spill: Path | None 
     )
     database.execute("SET enable_progress_bar = false")
     return database
+
+
+def _own_folder() -> Path:
+    """In the system's temporary folder, where others may have made it before us: one that is ours alone, or a new one."""
+    folder = Path(tempfile.gettempdir()) / f"canh-duckdb-{os.getuid()}"
+    try:
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        found = folder.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+            folder.chmod(0o700)
+            return folder
+    except OSError:
+        pass
+    return Path(tempfile.mkdtemp(prefix="canh-duckdb-"))
 
 
 def cursor_of(database: duckdb.DuckDBPyConnection, *, keep_metadata: bool = False) -> duckdb.DuckDBPyConnection:

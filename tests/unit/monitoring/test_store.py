@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import random
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from monitoring.errors import StoreError
 from monitoring.event import Event, Value
-from monitoring.store import Store, StoreWriter, _columns, _manifest
+from monitoring.store import Store, StoreWriter, _columns, _duck, _manifest
 from tests.unit.monitoring.lab import pipeline, record
 from tests.unit.monitoring.stored import NOON, event, numbers, put
 
@@ -239,3 +240,22 @@ def test_a_killed_writer_leaves_every_event_once(tmp_path: Path) -> None:
         checkpoint = _manifest.load(tmp_path / "store").checkpoint
         assert stored == list(range(int(checkpoint.get("position", 0)) - 1, -1, -1))
     assert seen > 50
+
+
+def test_what_does_not_fit_in_memory_goes_where_only_we_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder's name can be known, so another user may have made it, or laid a link of that name."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def chosen() -> Path:
+        found = _duck.connect().execute("SELECT current_setting('temp_directory')").fetchone()
+        assert found is not None
+        return Path(found[0])
+
+    own = tmp_path / f"canh-duckdb-{os.getuid()}"
+    assert chosen() == own and own.stat().st_mode & 0o777 == 0o700
+    own.chmod(0o755)
+    assert chosen() == own and own.stat().st_mode & 0o777 == 0o700
+    own.rmdir()
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    own.symlink_to(tmp_path / "elsewhere")
+    assert chosen().parent == tmp_path and chosen() != own
