@@ -15,6 +15,7 @@ _PREFIX = "FTNTFGT"
 _NEIGHBOUR = re.compile(r"(?i)\bneighbou?r\b.{0,96}\b(down|up|full|established|init|deleted|closed|idle)\b")
 _INTERFACE = re.compile(r"(?i)\binterface ([\w./-]{1,48}) .{0,32}\b(up|down)\b")
 _TUNNELS = {"tunnel-up": "vpn-tunnel-up", "tunnel-down": "vpn-tunnel-down"}
+_PROTOCOLS = frozenset({"https", "http", "ssh", "telnet", "ftp", "tftp", "snmp", "rdp"})
 
 
 def pairs_of_cef(text: str) -> Pairs | None:
@@ -28,6 +29,12 @@ def pairs_of_cef(text: str) -> Pairs | None:
     plain.setdefault("logid", found.get("cef.id", ""))
     plain.setdefault("type", category or kind)
     plain.setdefault("subtype", (below or subtype).split(" ")[0])
+    if "app" in found:  # of CEF the service; FortiOS' own `app` has the prefix
+        plain.setdefault("service", found["app"])
+        if _PREFIX + "app" not in found:
+            del plain["app"]
+        else:
+            plain["app"] = found[_PREFIX + "app"]
     for key, name in (("act", "action"), ("outcome", "status"), ("sproc", "ui"), ("request", "url")):
         if key in found:
             plain.setdefault(name, found[key])
@@ -98,9 +105,9 @@ def _refine_event(fields: dict[str, Value], pairs: Pairs) -> None:
         address = None if match is None else ip_text(match[2])
         if match is not None and address is not None:
             fields.setdefault("source.ip", address)
-            fields.setdefault("network.protocol", match[1].lower())
-        else:
-            fields.setdefault("network.protocol", ui.lower())
+        spoken = ui.lower() if address is None or match is None else match[1].lower()
+        if spoken in _PROTOCOLS:
+            fields.setdefault("network.protocol", spoken)
     action = str(pairs.get("action", ""))
     if action in _TUNNELS:
         fields["event.action"] = _TUNNELS[action]

@@ -63,6 +63,7 @@ _TAGS: dict[str, Kind] = {
     "AV_": ("malware-detected", ("malware", "network"), ("info",), ""),
     "ANTISPAM_": ("mail-rejected", ("email",), ("info",), ""),
     "CONTENT_FILTERING_": ("http-request", ("web", "network"), ("access", "denied"), "failure"),
+    "SRX_AAMW_": ("malware-detected", ("malware", "network"), ("info",), ""),
     "AAMW_": ("malware-detected", ("malware", "network"), ("info",), ""),
     "SECINTEL_": ("attack-detected", ("intrusion_detection", "network"), ("info",), ""),
     "UI_LOGIN_EVENT": ("login", ("authentication", "session"), ("start",), "success"),
@@ -142,7 +143,9 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
         fields["event.duration"] = int(str(fields.pop("canh.junos.elapsed"))) * 1_000_000_000
     for name in [name for name, value in fields.items() if value in _UNKNOWN and name != "event.reason"]:
         del fields[name]
-    if code.startswith(("RT_FLOW", "RT_IDP", "RT_UTM", "RT_SCREEN", "IDP_", "WEBFILTER", "APPTRACK", "AV_", "AAMW")):
+    if code.startswith(
+        ("RT_FLOW", "RT_IDP", "RT_UTM", "RT_SCREEN", "IDP_", "WEBFILTER", "APPTRACK", "AV_", "AAMW", "SRX_")
+    ):
         fields["observer.type"] = "firewall"
         if "user.name" in fields:
             fields.setdefault("source.user.name", fields["user.name"])

@@ -27,7 +27,8 @@ def read(line: Line) -> Pairs | None:
 
 def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
     if pairs.get("time"):
-        fields["@timestamp"] = str(pairs["time"])
+        local, plain = str(pairs["time"]), str(pairs.get("vp_time", ""))
+        fields["@timestamp"] = plain if plain.endswith("UTC") and not local.endswith("UTC") else local
     for end, keys in (("source", ("srcV6", "src")), ("destination", ("dstV6", "dst"))):
         for key in keys:
             if pairs.get(key):
@@ -55,6 +56,10 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
     duration = str(pairs.get("cdur", ""))
     if duration.isdecimal():
         fields["event.duration"] = int(duration) * 1_000_000  # milliseconds
+    if pairs.get("id") == "sslvpn":
+        fields |= {"observer.product": "SMA", "observer.type": "vpn"}
+        if pairs.get("URI"):
+            put(fields, "url.full", f"https://{str(pairs['URI']).removeprefix('https://')}")
     if "source.ip" not in fields:
         add_sentence(fields, str(pairs.get("msg", "")))
     return fields
