@@ -94,6 +94,7 @@ def fields_of(pairs: Pairs) -> Fields:
     if fields.get("event.outcome") == "unknown":
         del fields["event.outcome"]
     _add_status(fields, pairs)
+    _add_request(fields, pairs)
     _add_addresses(fields, pairs)
     _add_said(fields)
     words = _words(pairs)
@@ -203,6 +204,19 @@ def _add_status(fields: Fields, pairs: Pairs) -> None:
         if key.rpartition(".")[2].lower() in ("status", "code") and str(value).isdecimal() and 100 <= int(value) < 600:
             put(fields, "http.response.status_code", value)
             return
+
+
+def _add_request(fields: Fields, pairs: Pairs) -> None:
+    """`path` and `host` are the URL's where there is a request."""
+    if "http.request.method" not in fields:
+        return
+    for key, value in pairs.items():
+        last = key.rpartition(".")[2].lower()
+        if last in ("path", "uri", "endpoint", "route") and isinstance(value, str) and value.startswith("/"):
+            if "url.path" not in fields:
+                put(fields, "url.path", value.partition("?")[0])
+        elif last in ("host", "hostname", "http_host", "vhost") and isinstance(value, str) and "." in value:
+            fields.setdefault("url.domain", value.partition(":")[0])
 
 
 def _add_addresses(fields: Fields, pairs: Pairs) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from monitoring.parsers import Line, Pairs, flat_of, pairs_of
+from monitoring.parsers import Line, Pairs, document_in, flat_of, pairs_of
 
 
 def read(line: Line) -> Pairs | None:
     """The pairs of an event; None for other lines of the log."""
     if line.document is not None:
         message = line.document.get("message")
+        if isinstance(message, str) and message[:1] == "{" and "realmId" in message:
+            inner = document_in(message)
+            return None if inner is None else read(line._replace(document=inner))
         if "realmId" not in line.document and isinstance(message, str) and "realmId=" in message:
             pairs = _of_text(message)
             return {"timestamp": line.document.get("timestamp"), **pairs}
