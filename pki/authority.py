@@ -215,7 +215,9 @@ class Authority:
         key = self._load_key()
         if key.public_key() != ca.public_key():
             raise PkiError(
-                "the CA's key is another one's: something was interrupted", where=self.key, fix="do it once more"
+                "the CA's key is another one's: something was interrupted",
+                where=self.key,
+                fix="canh pki switch, or import, once more",
             )
         return key
 

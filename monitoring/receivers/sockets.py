@@ -175,7 +175,11 @@ def _refused(error: OSError, listen: Listen, protocol: str) -> ReceiverError:
             where=where,
             fix="use one of its own addresses, or 0.0.0.0 for all",
         )
-    return ReceiverError(f"cannot receive: {os.strerror(error.errno or 0)}", where=where)
+    return ReceiverError(
+        f"cannot receive: {os.strerror(error.errno or 0)}",
+        where=where,
+        fix="`journalctl -k` may say what the system lacks",
+    )
 
 
 def _holder(protocol: str, port: int) -> str:

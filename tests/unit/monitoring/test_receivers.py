@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import socket
@@ -300,6 +301,17 @@ def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(ReceiverError) as refused:
         sockets.udp_socket(Listen(address="192.0.2.1", port=5514), 4096)
     golden("foreign-address", refused.value)
+
+
+@pytest.mark.parametrize(("number", "case"), [(errno.EACCES, "no-right"), (errno.ENOBUFS, "no-room")])
+def test_what_the_system_refuses_says_why(number: int, case: str) -> None:
+    golden(case, sockets._refused(OSError(number, ""), Listen(address="127.0.0.1", port=514), "udp"))
+
+
+def test_an_address_that_is_none_says_how_to_write_one() -> None:
+    with pytest.raises(ReceiverError) as refused:
+        Listen.parse("example.org:514")
+    golden("no-address", refused.value)
 
 
 @pytest.mark.parametrize("text", ["nowhere", "10.0.0.1:99999", "example.org:514", ":514", "10.0.0.1:"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from contextlib import suppress
 
 import pytest
@@ -19,6 +20,7 @@ from monitoring.receivers.bulk import (
     answer_of,
 )
 from monitoring.receivers.gunzip import PIECE_OCTETS, Gunzip
+from tests.unit.monitoring.test_receivers import ERRORS
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=8).filter(lambda n: n not in ("_index", "_id"))
 values = st.recursive(
@@ -96,6 +98,12 @@ def test_each_action_has_its_answer() -> None:
         "document_parsing_exception",
     ]
     assert json.loads(b"".join(answer_of(items[:1], 3)))["errors"] is False
+    told = [(word, one) for item in answer["items"] for word, one in item.items() if "error" in one]
+    text = "".join(f"{word} {one['status']} {one['error']['type']}: {one['error']['reason']}\n" for word, one in told)
+    golden = ERRORS / "bulk-documents.txt"
+    if os.environ.get("CANH_GOLDEN") == "write":
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
 
 
 def test_a_long_answer_comes_in_pieces() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import os
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -24,7 +25,7 @@ from monitoring.receivers.http import bulk_connection
 from monitoring.receivers.streams import StreamConnection
 from pki import Authority, Tokens
 from tests.unit.monitoring.streams import Stream, client_context, connected, eventually, listening, made_keys
-from tests.unit.monitoring.test_receivers import run
+from tests.unit.monitoring.test_receivers import ERRORS, run
 
 
 @pytest.fixture(autouse=True)
@@ -183,7 +184,9 @@ def test_who_would_give_up_when_told_to_come_again_is_not_answered(
         async with serving(tmp_path) as it:
             it.intake.nearly_full(True)
             assert await it.say(it.request()) == b"", "rsyslog sends no User-Agent"
-            assert status(await it.say(it.request(user_agent="Filebeat"))) == 429
+            answer = await it.say(it.request(user_agent="Filebeat"))
+            assert status(answer) == 429
+            told("spool-full", answer)
             assert it.refused("spool-full") == 2 and it.raws() == []
 
     run(work)
@@ -244,28 +247,43 @@ def test_requests_follow_each_other_also_without_waiting(tmp_path: Path) -> None
     run(work)
 
 
+def told(case: str, answer: bytes) -> None:
+    """What an agent, or who reads its log, is told: the status and the error."""
+    error, head = body_of(answer)["error"], answer.partition(b"\r\n")[0].decode().rstrip()
+    text = f"{head}\n{error['type']}: {error['reason']}\n"
+    path = ERRORS / f"bulk-{case}.txt"
+    if os.environ.get("CANH_GOLDEN") == "write":
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
-    ("change", "expected", "counted"),
+    ("case", "change", "expected", "counted"),
     [
-        ({"content_length": str(33 * 1024 * 1024)}, 413, "request-too-large"),
-        ({"content_encoding": "br"}, 415, ""),
-        ({"content_encoding": "gzip"}, 400, "bulk-malformed"),
-        ({"path": "/_search"}, 404, ""),
-        ({"authorization": ""}, 401, "token"),
-        ({"body": b"rubbish"}, 400, "bulk-malformed"),
-        ({"content_length": "ten"}, 400, "http-broken"),
-        ({"transfer_encoding": "gzip", "content_length": ""}, 501, "http-broken"),
-        ({"long": "x" * 2_000_000}, 431, "http-broken"),
+        ("too-large", {"content_length": str(33 * 1024 * 1024)}, 413, "request-too-large"),
+        ("encoding", {"content_encoding": "br"}, 415, ""),
+        ("no-gzip", {"content_encoding": "gzip"}, 400, "bulk-malformed"),
+        ("not-served", {"path": "/_search"}, 404, ""),
+        ("no-token", {"authorization": ""}, 401, "token"),
+        ("action", {"body": b"rubbish"}, 400, "bulk-malformed"),
+        ("action-unknown", {"body": b'{"explode":{}}\n{}\n'}, 400, "bulk-malformed"),
+        ("action-id", {"body": b'{"index":{"_id":{}}}\n{}\n'}, 400, "bulk-malformed"),
+        ("action-long", {"body": b'{"index":{"_id":"' + b"x" * 9000}, 400, "bulk-malformed"),
+        ("no-document", {"body": b'{"index":{}}\n'}, 400, "bulk-malformed"),
+        ("empty", {"body": b"\n"}, 400, "bulk-malformed"),
+        ("length", {"content_length": "ten"}, 400, "http-broken"),
+        ("transfer", {"transfer_encoding": "gzip", "content_length": ""}, 501, "http-broken"),
+        ("head", {"long": "x" * 2_000_000}, 431, "http-broken"),
     ],
-    ids=["large", "br", "no-gzip", "path", "token", "rubbish", "length", "transfer", "head"],
 )
-def test_what_is_refused_and_how(tmp_path: Path, change: dict[str, Any], expected: int, counted: str) -> None:
+def test_what_is_refused_and_how(
+    tmp_path: Path, case: str, change: dict[str, Any], expected: int, counted: str
+) -> None:
     async def work() -> None:
         async with serving(tmp_path) as it:
             answer = await it.say(it.request(**change))
             assert status(answer) == expected
-            if answer.startswith(b"HTTP/1.1 4") and expected != 431:
-                assert body_of(answer)["status"] == expected
+            told(case, answer)
             assert it.raws() == [] and (not counted or it.refused(counted) == 1)
             assert status(await it.say(it.request())) == 200, "the next is served"
 
