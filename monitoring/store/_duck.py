@@ -42,7 +42,7 @@ def connect(*, memory: str = MEMORY, threads: int = THREADS, spill: Path | None 
 
 
 def _own_folder() -> Path:
-    """In the system's temporary folder, where others may have made it before us: one that is ours alone, or a new one."""
+    """In the system's temporary folder, where others may have made it first: one that is ours alone, or a new one."""
     folder = Path(tempfile.gettempdir()) / f"canh-duckdb-{os.getuid()}"
     try:
         with suppress(FileExistsError):
