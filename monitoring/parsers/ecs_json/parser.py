@@ -61,6 +61,8 @@ def fields_of_ecs(document: Mapping[str, Any]) -> dict[str, Value]:
     """Flat fields of a nested or dotted document. What is ours to say (`canh.*`, ids) is not taken from it."""
     fields: dict[str, Value] = {}
     for name, value in flat_of(document).items():
+        if name == "event.id" and isinstance(value, str | int):
+            fields["canh.source.event_id"] = str(value)  # `event.id` is ours
         if name in _OURS or name.startswith(_OUR_PREFIXES) or len(name) > LONGEST_KEY:
             continue
         if name in _SETS:

@@ -23,7 +23,7 @@ _FIELDS = {
     "source-interface-name": "observer.ingress.interface.name",
     "destination-interface-name": "observer.egress.interface.name",
     "packet-incoming-interface": "observer.ingress.interface.name",
-    "interface-name": "observer.ingress.interface.name", "session-id-32": "event.id", "session-id": "event.id",
+    "interface-name": "observer.ingress.interface.name", "session-id-32": "canh.session.id", "session-id": "canh.session.id",
     "reason": "event.reason", "service-name": "canh.junos.service", "application": "canh.junos.application",
     "nested-application": "canh.junos.nested_application", "application-name": "canh.junos.application",
     "packets-from-client": "source.packets", "bytes-from-client": "source.bytes",

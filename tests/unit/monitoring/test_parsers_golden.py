@@ -31,6 +31,7 @@ def test_lines_give_their_documents(case: Path) -> None:
     assert len(documents) == len(expected)
     for number, (document, wanted) in enumerate(zip(documents, expected, strict=True), 1):
         assert document == wanted, f"{case.name}:{number}"
+        assert "event.id" not in document, "it is ours (docs/architecture.md)"
 
 
 @pytest.mark.parametrize("name", sorted(load().parsers))

@@ -219,8 +219,8 @@ def token_twice(ca: Authority) -> object:
     return [Tokens(ca.folder).add("filebeat", NOW), Tokens(ca.folder).add("filebeat", NOW)]
 
 
-def token_unknown(ca: Authority) -> object:
-    return Tokens(ca.folder).remove("filebeat")
+def token_unknown(ca: Authority) -> None:
+    Tokens(ca.folder).remove("filebeat")
 
 
 def token_without_name(ca: Authority) -> object:
