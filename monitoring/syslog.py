@@ -104,6 +104,7 @@ _NO_HOSTS = frozenset(  # words that follow a time and are no name
 )
 _SEVERITY = re.compile(r"(?:Em|Al|Cr|Er|Wa|No|In|Db)\(\d{0,3}\)\+? ")
 _SOLARIS = re.compile(r"\[ID (\d{1,9}) [a-z0-9]{1,16}\.[a-z]{1,16}\] ")
+_SPACED_TIME = re.compile(r" {1,4}(?:[A-Z][a-z]{2} [ \d]\d |\d{4}[- ]|\d\d/\d\d/\d{4}:)")
 _NO_PRIORITY: dict[str, Value] = {}
 
 
@@ -144,7 +145,8 @@ def _rfc5424(match: re.Match[str], received: datetime, zone: tzinfo) -> Header:
     if host != "-":
         fields["log.syslog.hostname"] = host
     if app != "-":
-        fields["log.syslog.appname"] = fields["process.name"] = app
+        fields["log.syslog.appname"] = app
+        fields["process.name"] = app.rpartition("/")[2] or app
     _add_procid(fields, procid)
     if msgid != "-":
         fields["log.syslog.msgid"] = msgid
@@ -160,6 +162,8 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
     priority = _PRIORITY.match(text, at)
     fields = dict(_NO_PRIORITY if priority is None else _priority_fields(priority[1]))
     rest = text[at:] if priority is None else text[priority.end() :]
+    if priority is None and _SPACED_TIME.match(rest) is not None:  # a priority that was taken off left a space
+        text = rest = rest.lstrip(" ")
     almost = _ALMOST_5424.match(rest)
     rest = rest if almost is None else rest[almost.end() :]
     when, zone_from, rest = _time(rest, received, zone)
@@ -173,7 +177,7 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
         host, after = _host(rest)
         if host == "Message" and after.startswith("forwarded from "):  # AIX's syslogd names the first sender so
             host, _, after = after[15:].partition(": ")
-        if host and (priority is not None or _is_host_credible(text, after)):
+        if host and (priority is not None or almost is not None or _is_host_credible(text, after)):
             fields["log.syslog.hostname"] = host
             rest = _without_severity(without_words(after))
             when, zone_from, rest = _second_time(fields, when, zone_from, rest, received, zone)
@@ -257,7 +261,8 @@ def _is_host_credible(text: str, after: str) -> bool:
     return (
         text[:1] not in "0123456789["
         or _TAG.match(after) is not None
-        or after.startswith(("%", "CEF:", "LEEF:"))
+        or after.lstrip(" ").startswith(("%", "CEF:", "LEEF:"))
+        or after[1:6] == "-PPE-"  # NetScaler's packet engine
         or begins_again(after)
     )
 

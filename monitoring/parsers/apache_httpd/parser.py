@@ -22,8 +22,13 @@ _MODSECURITY = re.compile(r'\[(id|msg|severity|uri|unique_id|hostname|client) "?
 _REFERER = re.compile(r", referer: (\S{1,2048})\Z")
 _PATH = re.compile(r"(?:: |: `|'|\bscript |not exist: )(/[^\s,']{1,1024})")
 _TRAEFIK = re.compile(r' \d+ "[^"]*" "[^"]*" \d+ms\Z')
-# What collectors put before a container's line; `program_line` takes it off.
-_COLLECTED = re.compile(r"@[0-9a-f]{24} |\[pod/[\w./-]{1,512}\] |[a-z][\w.-]{0,63} {1,32}\| ")
+# What collectors put before a container's line, or the host and program of a header without time; `program_line`
+# takes it off.
+_COLLECTED = re.compile(
+    r"@[0-9a-f]{24} |\[pod/[\w./-]{1,512}\] |[a-z][\w.-]{0,63} {1,32}\| "
+    r"|(?:[A-Za-z\d][\w.-]{0,254} )?[A-Za-z][\w./-]{0,63}\[\d{1,10}\]: "
+)
+_BACKEND = re.compile(r"attempt to connect to \[?([0-9A-Fa-f.:]{3,45}?)\]?:(\d{1,5}) \(")
 _USER = re.compile(
     r"\buser [`']?([^\s'`:]{1,128})'?:?(?= (?:not found|in realm|password mismatch|authentication failure|"
     r"authorization failure|to access))"
@@ -55,6 +60,10 @@ def _error(match: re.Match[str]) -> dict[str, Value]:
     put(fields, "canh.apache.module", match["module"])
     put(fields, "process.pid", match["pid"])
     put(fields, "process.thread.id", match["tid"])
+    backend = _BACKEND.search(rest[:512])
+    if backend is not None:
+        put(fields, "destination.ip", backend[1])
+        put(fields, "destination.port", backend[2])
     client = _CLIENT.search(rest[:256])
     if client is not None:
         address, port = client[1] or client[3], client[2] or client[4]

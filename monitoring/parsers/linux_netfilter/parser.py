@@ -10,7 +10,9 @@ import re
 from monitoring.event import Value
 from monitoring.parsers import Line, ip_text, mac_text
 
-_START = re.compile(r"(?:\[ *\d+\.\d+\] )?(.*?) ?\bIN=(\S*) OUT=(\S*)", re.DOTALL)
+_START = re.compile(r"(?:\[ *\d+\.\d+\] )?(.*?) ?\b(?:IN=(\S*)(?: OUT=(\S*))?|OUT=(\S*))", re.DOTALL)
+# Proxmox: the machine's number, the level, the chain, the time, the verdict.
+_PROXMOX = re.compile(r"\d{1,9} \d ([\w-]{1,64}) (\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}) ?(.*)", re.DOTALL)
 _PAIR = re.compile(r"\b([A-Z]{1,10})=(\S*)")
 _OURS = re.compile(r"canh:(allow|deny):(\S+)")
 _DENIED = re.compile(r"(?<![A-Za-z])(?:block|drop|deny|denied|reject|refused)", re.IGNORECASE)
@@ -31,7 +33,8 @@ def parse(line: Line) -> dict[str, Value] | None:
     if start is None:  # ulogd2 about itself, or pairs of a firewall that calls its own program so
         is_its_own = line.app_name.startswith("ulogd") and '="' not in line.text
         return {"event.category": ("process",), "event.type": ("info",)} if is_its_own else None
-    prefix, ingress, egress = start.groups()
+    prefix, ingress, egress, only_egress = start.groups()
+    egress = egress or only_egress
     packet = line.text[start.end() :].partition(" [")[0]  # an ICMP error quotes the packet it is about in brackets
     pairs: dict[str, str] = {}
     for key, value in _PAIR.findall(packet):
@@ -40,7 +43,10 @@ def parse(line: Line) -> dict[str, Value] | None:
     if source is None or destination is None:
         return None
     fields: dict[str, Value] = {"source.ip": source, "destination.ip": destination, "event.category": ("network",)}
-    _add_verdict(fields, prefix.strip())
+    proxmox = _PROXMOX.match(prefix)
+    _add_verdict(fields, proxmox[3].strip() if proxmox is not None else prefix.strip())
+    if proxmox is not None:
+        fields["rule.name"], fields["@timestamp"] = proxmox[1], proxmox[2]
     if ingress:
         fields["observer.ingress.interface.name"] = ingress
     if egress:

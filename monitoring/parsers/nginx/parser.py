@@ -10,6 +10,7 @@ from monitoring.parsers._access import access_of, add_request, add_status
 
 _ERROR = re.compile(r"(?:(\d{4}/\d{2}/\d{2} \d{2}:\d{2}:\d{2}) )?\[(\w+)\] (\d+)#(\d+): (?:\*(\d+) )?(.*)", re.DOTALL)
 _DETAIL = re.compile(r', (client|server|host|upstream|referrer|login): "?([^",]+)"?')
+_IGNORED = frozenset(("request", "host", "http_host", "uri", "request_uri", "server_name", "status"))
 _CONNECTED = re.compile(r"client ([0-9A-Fa-f:.]{2,45}):(\d{1,5}) connected to ([0-9A-Fa-f:.]{2,45}):(\d{1,5})")
 _ENDS = ("source.ip", "source.port", "destination.ip", "destination.port")
 _REQUEST = re.compile(r', request: "([A-Z]{1,16} [^"]+)"')
@@ -61,7 +62,7 @@ def _json(pairs: dict[str, object]) -> dict[str, Value]:
     status = fields.get("http.response.status_code")
     if isinstance(status, int):
         add_status(fields, status)
-    add_common(fields, pairs)
+    add_common(fields, pairs, _IGNORED)
     return fields
 
 

@@ -8,6 +8,9 @@ from monitoring.event import Value
 from monitoring.parsers import Line, put
 
 _PAIR = re.compile(r"([A-Z][A-Z_$ ]{1,30}?) ?: ?\[\d{1,6}\] ?[\"']([^\"']{0,4096})[\"']")
+_UNIFIED = re.compile(r"\b([A-Z]{3,16}):\"([^\"]{0,4096})\"")  # of the unified audit trail
+_UNIFIED_NAMES = {"DBUSER": "DATABASE USER", "ACTION": "ACTION NUMBER", "RETCODE": "RETURNCODE", "OBJNAME": "OBJ$NAME",
+                  "SCHEMA": "OBJ$CREATOR", "SESID": "SESSIONID", "DBID": "DBID", "OSUSER": "CLIENT USER"}  # fmt: skip
 _LISTENER = re.compile(
     r"(\d\d-[A-Z]{3}-\d{4} [\d:]{8}|\d{4}-\d\d-\d\dT\S{8,40}) \* \((.{0,2048}?)\) \* (?:\((.{0,512}?)\) \* )?"
     r"(\w{1,32}) \* ([^*]{0,128}?)(?: \* |\Z)(\d{1,6})?"
@@ -29,6 +32,8 @@ _LOGOUT = frozenset(("101", "102", "LOGOFF", "DISCONNECT"))
 def parse(line: Line) -> dict[str, Value] | None:
     """The record of a line; None for anything else."""
     pairs = {key.strip(): value for key, value in _PAIR.findall(line.text)}
+    if not pairs and "Unified Audit" in line.text[:64]:
+        pairs = {_UNIFIED_NAMES[key]: value for key, value in _UNIFIED.findall(line.text) if key in _UNIFIED_NAMES}
     if len(pairs) >= 2:
         return _record(pairs)
     match = _LISTENER.search(line.text)

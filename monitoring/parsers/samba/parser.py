@@ -33,7 +33,7 @@ _HEAD = re.compile(
     r"(?: \S{0,255}\(\w{0,64}\))? ?(.*)",
     re.DOTALL,
 )
-# auth_audit's lines: [protocol,service] user [DOMAIN]\[name] at [time] ... status [..] ... remote host [..] ... local host [..]
+# auth_audit: [protocol,service] user [DOMAIN]\[name] at [time] ... status [..] ... remote host [..] ... local host [..]
 _AUTH = re.compile(
     r"(?:Auth|Successful AuthZ): \[([^\]]{0,64})\] user \[([^\]]{0,255})\]\\\[([^\]]{0,255})\](?: \[S-[\d-]{1,180}\])? "
     r"at \[([^\]]{1,64})\](?: with \[[^\]]{0,64}\])?(?: status \[([A-Z_0-9]{1,64})\])?"

@@ -26,4 +26,7 @@ def parse(line: Line) -> dict[str, Value] | None:
         if level == "SEVERE":
             fields["event.type"] = ("error",)
         add_words(fields, message)
+        if "user.name" in fields and "authenticat" in message:
+            fields |= {"event.action": "login", "event.category": ("authentication", "web"),
+                       "event.type": ("start", "info"), "event.outcome": "failure"}  # fmt: skip
     return fields

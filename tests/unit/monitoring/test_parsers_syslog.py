@@ -33,6 +33,11 @@ def test_rfc5424_with_structured_data() -> None:
     assert found.fields["process.pid"] == 8710
 
 
+def test_a_program_of_rfc5424_is_the_end_of_its_path() -> None:
+    found = header("<22>1 2026-11-22T03:15:04Z mx1 postfix/smtpd 811 - - hello")
+    assert (found.app_name, found.fields["process.name"]) == ("postfix/smtpd", "smtpd")
+
+
 def test_rfc5424_with_nothing_but_dashes() -> None:
     found = header("<13>1 - - - - - -")
     assert found.is_syslog
@@ -62,6 +67,11 @@ FORMS = [
     ("<34> 11/22/2026:10:15:04 GMT ns1 x : y", "2026-11-22T10:15:04", "ns1", "", "x : y"),  # NetScaler
     ("<34>Nov 22 10:15:04 web1 CEF: 0|V|P|1|2|n|3|a=b", "2026-11-22T03:15:04", "web1", "", "CEF: 0|V|P|1|2|n|3|a=b"),
     ("<34>Nov 22 10:15:04 b1 notice mcpd[65]: hello", "2026-11-22T03:15:04", "b1", "mcpd", "hello"),  # BIG-IP
+    (" Nov 22 10:15:04 web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),  # a priority was taken off
+    ("1 2026-11-22T10:15:04+07:00 gw1 some words", "2026-11-22T03:15:04", "gw1", "", "some words"),
+    ("[22/Nov/2026:10:15:04 +0700] Attempt to enter", "2026-11-22T03:15:04", None, "", "Attempt to enter"),
+    ("2026-11-22 10:15:04 Warn Server: hello", "2026-11-22T03:15:04", None, "", "Warn Server: hello"),
+    ("Sun Nov 22 10:15:04 2026 -> hello", "2026-11-22T03:15:04", None, "", "-> hello"),
     ("<34>su: hello", None, None, "su", "hello"),
     ("<34>hello", None, None, "", "hello"),
     ("<999>Nov 22 10:15:04 web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),
