@@ -91,6 +91,8 @@ def fields_of(pairs: Pairs) -> Fields:
         fields["@timestamp"] = when
     if _UUID.match(str(fields.get("event.code", ""))):
         fields["canh.source.event_id"] = str(fields.pop("event.code"))
+    if re.fullmatch(r"[\d.]{1,8}", str(fields.get("network.protocol", ""))):  # the version of `HTTP/1.1`
+        fields["network.protocol"] = "http"
     if fields.get("event.outcome") == "unknown":
         del fields["event.outcome"]
     _add_status(fields, pairs)

@@ -77,7 +77,8 @@ _CARRIED = (
 _PARTS = (
     "records", "Records", "value", "items", "events", "findings", "alerts", "logs", "results", "entries", "resources",
     "data", "event", "detail", "payload", "body", "record", "raw", "result", "properties", "attributes", "message",
-    "log", "logs", "node", "doc", "object", "activity", "content", "Message", "Event",
+    "log", "node", "doc", "object", "activity", "content", "Message", "Event",
+    "fieldsMap", "fields", "logContent", "jsonPayload", "json",
 )  # fmt: skip
 PARSER = "canh.parser"
 SHORTEST_CARRIED = 20  # characters
