@@ -64,8 +64,9 @@ def message(kind: str, facts: Mapping[str, str | int | float]) -> Received:
 def default_receivers() -> int:
     """Receiving processes for this machine: one for each eight cores.
 
-    One takes 50,000 messages/s with a fifth of a core; parsing and storing them takes over twenty times
-    that (docs/performance.md). So a second one pays only where there are cores enough for what two bring.
+    One takes 50,000 messages/s with a fifth of a core, and parsing and storing them takes many times that. On two
+    cores a second one was measured to cost a quarter more and to win nothing (docs/performance.md); that it pays
+    where sixteen cores can store what two bring is reckoned.
     """
     return max(1, min(8, (os.cpu_count() or 1) // 8))
 

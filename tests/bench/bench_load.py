@@ -235,11 +235,13 @@ class Parsing(Rsyslog):
 
 
 class Canh(Running):
+    options: tuple[str, ...] = ()
+
     def __init__(self, kind: str, folder: Path) -> None:
         self.data, self.port = folder, _free_port()
         here = f"127.0.0.1:{self.port}"
         command = [sys.executable, "-m", "canh", "--data", str(folder), "collect", "--plain-only", "--poll-period", "0"]
-        command += ["--syslog-udp", here, "--syslog-tcp", here, "--traps", "off", *EXTRA]
+        command += ["--syslog-udp", here, "--syslog-tcp", here, "--traps", "off", *self.options, *EXTRA]
         self.process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
         assert self.process.stderr is not None
         while "syslog-tcp on" not in self.process.stderr.readline():
