@@ -23,8 +23,11 @@ def read(line: Line) -> Pairs | None:
     """The pairs; None when the message is not of Connect Secure."""
     text = line.text
     head = _HEAD.match(text)
-    if head is not None:
-        found: Pairs = {key: value for key, value in head.groupdict().items() if value}
+    if line.document is not None:
+        found: Pairs = {key: str(value) for key, value in line.document.items() if value not in ("", None, [])}
+        found["text"], found["code"] = str(found.pop("raw_message", "")), str(found.get("message_id", ""))
+    elif head is not None:
+        found = {key: value for key, value in head.groupdict().items() if value}
         found["user"] = str(found.get("user", "")).rpartition("::")[2]  # `Root::anna`: the virtual system before
     else:
         found = pairs_of(text)

@@ -8,7 +8,8 @@ from monitoring.event import Value
 from monitoring.parsers import Line, Pairs, Parsed, any_pairs, ip_text, put
 from monitoring.parsers._network import add_sentence
 
-_RULE = re.compile(r"([\w.-]{1,64}) ?\(?(.*?)\)?\Z", re.DOTALL)
+_RULE = re.compile(r"(\d{1,10})(?: ?\((.*?)\))?\Z", re.DOTALL)
+_SPOKEN = re.compile(r"(ICMP|TCP|UDP|ICMPv6|IGMP) (?:packet|connection|port)\b")
 _IPV6_END = re.compile(r"([0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}):(\d{1,5}):([\w-]{1,32})(?::(.*))?\Z")
 _SIDES = {"source": "ingress", "destination": "egress"}
 
@@ -29,11 +30,10 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
     if pairs.get("time"):
         local, plain = str(pairs["time"]), str(pairs.get("vp_time", ""))
         fields["@timestamp"] = plain if plain.endswith("UTC") and not local.endswith("UTC") else local
-    for end, keys in (("source", ("srcV6", "src")), ("destination", ("dstV6", "dst"))):
+    for end, keys in (("source", ("src", "srcV6")), ("destination", ("dst", "dstV6"))):
         for key in keys:
             if pairs.get(key):
                 _add_end(fields, end, str(pairs[key]))
-                break
     for key, name in (("spt", "source.port"), ("dpt", "destination.port")):
         if key in pairs:
             put(fields, name, pairs[key])
@@ -42,14 +42,17 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
         put(fields, "network.transport", transport)
         if not service.isdecimal():
             put(fields, "network.protocol", service)
+    elif "network.transport" not in fields:
+        spoken = _SPOKEN.match(str(pairs.get("msg", "")))
+        put(fields, "network.transport", None if spoken is None else spoken[1])
     _add_rule(fields, pairs)
     for key, end in (("natSrc", "source"), ("natDst", "destination")):
         if key in pairs:
             _add_translated(fields, end, str(pairs[key]))
     if "arg" in pairs:
         domain = str(fields.get("url.domain", ""))
-        path = str(pairs["arg"])
-        put(fields, "url.full", f"http://{domain}{path}" if domain and path.startswith("/") else path or domain)
+        path, scheme = str(pairs["arg"]), "https" if fields.get("network.protocol") == "https" else "http"
+        put(fields, "url.full", f"{scheme}://{domain}{path}" if domain and path.startswith("/") else path or domain)
     operation = {"1": "GET", "2": "POST", "3": "HEAD"}.get(str(pairs.get("op", "")))
     if operation:
         fields["http.request.method"] = operation
@@ -88,7 +91,7 @@ def _add_translated(fields: dict[str, Value], end: str, written: str) -> None:
 
 def _add_rule(fields: dict[str, Value], pairs: Pairs) -> None:
     """`rule="17 (LAN->WAN)"`: a number and between which zones."""
-    match = _RULE.match(str(pairs.get("rule", "")))
-    if match is not None:
-        put(fields, "rule.id", match[1])
-        put(fields, "rule.name", match[2] or match[1])
+    written = str(pairs.get("rule", ""))
+    match = _RULE.match(written)
+    put(fields, "rule.id", None if match is None else match[1])
+    put(fields, "rule.name", written if match is None else match[2] or match[1])

@@ -24,6 +24,50 @@ _TRAFFIC = re.compile(  # Traffic Monitor's own order
 _NUMBER = re.compile(r"\bmsg_id=\"[0-9A-F]{4}-[0-9A-F]{4}\"")
 _POLICY = re.compile(r"\(([^()]{1,128}-\d{2})\)")
 _LOGIN = re.compile(r"user (?:'|\")?([^\s'\"]{1,128}?)(?:'|\")? (?:from|logged|login)|[Uu]ser '?([^\s'\[]{1,128})'?")
+_WHERE = re.compile(
+    rf"Policy Name: (\S{{1,128}}) Source IP Address: ({_IP}) Source Port: (\d{{1,5}}) "
+    rf"Destination IP Address: ({_IP}) Destination Port: (\d{{1,5}})"
+)
+_REASON = re.compile(r"\b[Rr]eason ?[=:] ?(?P<reason>[^()]{1,256}?)\.?(?:\)|$)")
+_PORT = re.compile(r"\] ?\[?(?P<port>\w[\w.-]{0,31}) \((?P<name>[^()]{1,64})\)\]|\[(?P<port2>\w[\w.-]{0,31}) \(")
+_REMOTE = re.compile(rf"Virtual IP address is (?P<inside>{_IP}?)\. Real IP address is (?P<real>{_IP}?)\.?$")
+_NAMED = re.compile(
+    rf"(?:Resolved domain|Could not connect to) (?P<name>[\w.-]{{1,253}}) (?:to|/) (?P<ip>{_IP}?)[,.]?(?: |$)"
+)
+_ENDS = re.compile(
+    rf"(?:from|localgw:) ?({_IP}):(\d{{1,5}}) (?:to |remotegw:) ?({_IP}):(\d{{1,5}})|local ({_IP})/\S{{1,45}}"
+    rf" remote ({_IP})/"
+    rf"|(?:message|notification|negotiation|method \S{{1,16}}) from (?:the peer )?({_IP}):(\d{{1,5}})"
+)
+_KINDS: tuple[tuple[re.Pattern[str], dict[str, Value]], ...] = tuple(
+    (re.compile(pattern), {"event.category": tuple(category.split()), "event.type": tuple(kind.split()),
+                           "event.action": action} | ({"event.outcome": outcome} if outcome else {})
+     | ({"event.kind": "alert"} if action == "attack-detected" else {}))
+    for pattern, category, kind, action, outcome in (
+        (r"(?i)\b(?:attack|DDOS|flood|scan|spoof\w*)\b.{1,128}detected", "intrusion_detection network", "info",
+         "attack-detected", ""),
+        (r"user \S{1,128} (?:from \S{2,45} )?(?:modified|added|deleted|removed|changed|updated) ", "configuration",
+         "change", "config-changed", "success"),
+        (r"Authentication server .{1,64} not responding", "network", "info", "server-unreachable", "failure"),
+        (r"[Mm]anagement user \S{1,128} (?:from \S{2,45} )?logged in", "authentication", "start", "login", "success"),
+        (r"is locked out", "authentication iam", "user info", "account-locked", "failure"),
+        (r"is unlocked", "iam", "user change", "account-unlocked", "success"),
+        (r"[Mm]obile VPN with .{1,32} logged in|SSL VPN user .{1,128} logged in", "authentication session", "start",
+         "vpn-login", "success"),
+        (r"[Mm]obile VPN with .{1,32} logged out|SSL VPN user .{1,128} logged out", "authentication session", "end",
+         "logout", "success"),
+        (r"tunnel .{1,256} is down", "network", "connection end", "vpn-tunnel-down", ""),
+        (r"tunnel .{1,256} is up", "network", "connection start", "vpn-tunnel-up", "success"),
+        (r"phase-[12] .{1,64}completed successfully", "network", "connection start", "vpn-tunnel-up", "success"),
+        (r"(?:phase-[12]|IKE|XAuth|IPSec|MUVPN).{0,256}(?:[Ff]ailed|Rejected|Dropped|rejected|invalid)"
+         r"|(?:Rejected|Dropped).{1,64}(?:phase-[12]|IKE|MUVPN)", "network", "connection denied",
+         "vpn-negotiation-failed", "failure"),
+        (r"Deactivating (?:external )?interface|link is down|[Ii]nterface .{1,64} down", "network", "info change",
+         "interface-down", ""),
+        (r"Activating (?:external )?interface|link is up|[Ii]nterface .{1,64} up\b", "network", "info change",
+         "interface-up", ""),
+    )
+)  # fmt: skip
 _KEYS: dict[str, str] = {
     "msg_id": "event.code", "src_ip": "source.ip", "dst_ip": "destination.ip", "src_port": "source.port",
     "dst_port": "destination.port", "src_ip_nat": "source.nat.ip", "src_port_nat": "source.nat.port",
@@ -42,7 +86,8 @@ _KEYS: dict[str, str] = {
     "sender": "email.from.address", "recipients": "email.to.address", "elapsed_time": "canh.elapsed",
     "user": "user.name",
     "pri": "canh.priority", "sig_vers": "canh.signature_version", "content_type": "http.response.mime_type",
-    "path": "url.path", "srv_ip": "destination.ip", "srv_port": "destination.port", "mac": "source.mac",
+    "path": "url.path", "interface": "observer.ingress.interface.name", "srv_ip": "destination.ip",
+    "srv_port": "destination.port", "mac": "source.mac",
 }  # fmt: skip
 _LEEF: dict[str, str] = {
     "leef.id": "event.code", "serial": "observer.serial_number", "policy": "rule.name",
@@ -136,5 +181,41 @@ def _finish(fields: dict[str, Value], verdict: str, text: str) -> Parsed:
             fields |= {"event.category": ("web", "network"), "event.type": ("access",
             "allowed" if is_allowed else "denied"),
                        "event.action": "http-request"}  # fmt: skip
+    elif "event.category" not in fields:
+        _add_told(fields, text[:2048])
     add_sentence(fields, text)
+    if not verdict and fields.get("source.ip") == fields.get("destination.ip"):
+        fields.pop("destination.ip" if "source.nat.ip" in fields else "source.ip", None)
+    for name in ("observer.ingress.interface.name", "observer.egress.interface.name"):
+        if fields.get(name) in ("localgw", "remotegw"):
+            del fields[name]
     return fields
+
+
+def _add_told(fields: dict[str, Value], text: str) -> None:
+    """What a sentence tells that is of no packet."""
+    where, ends, remote, named = _WHERE.search(text), _ENDS.search(text), _REMOTE.search(text), _NAMED.search(text)
+    found: tuple[tuple[str, str | None], ...] = ()
+    if where is not None:
+        names = ("rule.name", "source.ip", "source.port", "destination.ip", "destination.port")
+        found = tuple(zip(names, where.groups(), strict=True))
+    elif ends is not None:
+        names = ("source.ip", "source.port", "destination.ip", "destination.port", "source.ip", "destination.ip",
+                 "source.ip", "source.port")  # fmt: skip
+        found = tuple(zip(names, ends.groups(), strict=True))
+    elif remote is not None:
+        found = (("source.ip", remote["real"]), ("source.nat.ip", remote["inside"]))
+    elif named is not None:
+        found = (("destination.domain", named["name"]), ("destination.ip", named["ip"]))
+    reason, port = _REASON.search(text), _PORT.search(text)
+    if reason is not None:
+        put(fields, "event.reason", reason["reason"])
+    if port is not None:
+        found += (("observer.ingress.interface.name", port["port"] or port["port2"]),)
+    for name, value in found:
+        if value is not None and name not in fields:
+            put(fields, name, value)
+    for pattern, told in _KINDS:
+        if pattern.search(text) is not None:
+            fields |= told
+            return
