@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from monitoring.receivers.http import bulk_connection
+from monitoring.receivers.bulk_http import bulk_connection
 from monitoring.receivers.intake import Intake
 from monitoring.receivers.relp import RelpConnection
 from monitoring.receivers.sockets import Listen

@@ -20,8 +20,8 @@ from elasticsearch import ApiError, AuthenticationException, Elasticsearch
 from elasticsearch.helpers import bulk, streaming_bulk
 
 from monitoring.receivers import bulk as bulk_body
-from monitoring.receivers import http
-from monitoring.receivers.http import bulk_connection
+from monitoring.receivers import bulk_http, http
+from monitoring.receivers.bulk_http import bulk_connection
 from monitoring.receivers.streams import StreamConnection
 from pki import Authority, Tokens
 from tests.unit.monitoring.streams import Stream, client_context, connected, eventually, listening, made_keys
@@ -159,7 +159,7 @@ def test_each_document_is_answered_for_itself(tmp_path: Path) -> None:
 def test_a_spool_that_takes_nothing_is_waited_for_and_then_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(bulk_http, "PATIENCE_S", 0.3)
 
     def work(it: Served) -> None:
         it.intake.nearly_full(True)
@@ -178,7 +178,7 @@ def test_a_spool_that_takes_nothing_is_waited_for_and_then_told(
 def test_who_would_give_up_when_told_to_come_again_is_not_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(bulk_http, "PATIENCE_S", 0.2)
 
     async def work() -> None:
         async with serving(tmp_path) as it:
@@ -291,7 +291,7 @@ def test_what_is_refused_and_how(
 
 
 def test_a_small_body_that_unpacks_to_a_large_one_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "REQUEST_OCTETS", 2_000_000)
+    monkeypatch.setattr(bulk_http, "REQUEST_OCTETS", 2_000_000)
 
     async def work() -> None:
         async with serving(tmp_path) as it:
