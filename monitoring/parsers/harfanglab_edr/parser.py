@@ -23,7 +23,9 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
         system = {name: document[key] for key, name in _SYSTEM.items() if key in document}
         told = parse_windows(line._replace(document={**system, **data}))
         if told is not None:
-            keep = {name: fields[name] for name in ("@timestamp", "host.name", "agent.id") if name in fields}
+            keep: dict[str, Value] = {
+                name: fields[name] for name in ("@timestamp", "host.name", "agent.id") if name in fields
+            }
             for name in ("source.ip", "user.name", "destination.user.name"):
                 fields.pop(name, None)
             fields.update(told)

@@ -17,4 +17,7 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
         for name in ("url.domain", "url.path", "url.query", "url.scheme", "url.port"):
             fields.pop(name, None)
         put(fields, "url.full", place)
+    elif isinstance(place, str) and "@" in place and pairs.get("Workload") == "AzureActiveDirectory":
+        put(fields, "destination.user.name", place)
+        fields.setdefault("user.target.name", place)
     return fields

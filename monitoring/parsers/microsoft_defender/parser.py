@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from monitoring.event import Value
 from monitoring.parsers import Line, Pairs, Parsed, flat_of
+from monitoring.parsers._endpoint import add_names
 
 _TABLE = "AdvancedHunting-"
 
@@ -34,4 +35,8 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
     if fields.get("event.action") == "login" and fields.get("destination.ip") == fields.get("source.ip"):
         fields.pop("destination.ip", None)
         fields.pop("destination.port", None)
+    if str(pairs.get("EvidenceDirection", "")).lower() == "source":
+        fields.pop("destination.ip", None)
+        fields.pop("destination.port", None)
+    add_names(fields)
     return fields
