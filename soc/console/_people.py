@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from soc._case import SYSTEM
-from soc.users import User
+from soc.users import FIRST_USERS, User
+
+_FUNCTIONS = frozenset(full_name for _, full_name in FIRST_USERS.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +18,9 @@ class Person:
 
     @property
     def given(self) -> str:
-        """What colleagues say: the last word of a Vietnamese name."""
+        """What colleagues say: the last word of a Vietnamese name; of an account that is nobody's own all of it."""
+        if self.full_name in _FUNCTIONS:
+            return self.full_name
         return self.full_name.split()[-1] if self.full_name.split() else self.name
 
     @property

@@ -250,6 +250,22 @@ def test_login_fits_every_size(visit: Visit, lang: str) -> None:
         assert not faults_of_layout(page)
 
 
+@pytest.mark.parametrize("width", [320, 390, 1100])
+def test_the_search_that_is_only_a_glass_opens_where_it_is_touched(visit: Visit, width: int) -> None:
+    """Its field was four pixels at the edge of the glass: a finger never met it."""
+    page = visit("/")
+    page.set_viewport_size({"width": width, "height": 800})
+    for part in (0.2, 0.5, 0.9):
+        page.evaluate("document.activeElement.blur()")
+        glass = page.locator("form.find").bounding_box()
+        assert glass is not None and glass["width"] < 60
+        page.mouse.click(glass["x"] + glass["width"] * part, glass["y"] + glass["height"] / 2)
+        assert page.evaluate("document.activeElement.id") == "q"
+    page.keyboard.type("dc-app1")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/alerts?q=dc-app1*")
+
+
 def test_on_a_phone_the_queue_is_cards_and_an_alert_can_be_worked(visit: Visit, console: Served) -> None:
     now = datetime.now(UTC)
     own = known(alert(1, now=now, nonce="phone"))

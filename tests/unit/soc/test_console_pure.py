@@ -28,6 +28,7 @@ from soc.console._controls import newest_run
 from soc.console._language import LOCALE, Language, hms, languages
 from soc.console._notes import Notes
 from soc.console._overview import response_of, tiles_of
+from soc.console._people import Person
 from soc.console._query import FACETS, VIEWS, Query, query_of
 from soc.console._raw import pieces_of, runs_of
 from soc.console._sight import QUIET, STALE, Watch
@@ -327,3 +328,9 @@ def test_a_rule_speaks_vietnamese_where_it_can(library: Path) -> None:
     assert "Thấy gì" in (notes.of("abc", "vi") or "")
     assert (notes.slug_of("abc"), notes.slug_of("unknown")) == ("my-rule", "unknown")
     assert notes.of("unknown", "vi") is None
+
+
+def test_a_person_goes_by_the_given_name_and_a_function_by_all_of_it() -> None:
+    assert Person(name="lan", full_name="Nguyễn Thị Lan").given == "Lan"
+    assert Person(name="analyst", full_name="Trực ca giám sát").given == "Trực ca giám sát"
+    assert Person(name="x", full_name="").given == "x"
