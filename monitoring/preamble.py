@@ -32,8 +32,8 @@ _WITH_SPEAKER = re.compile(rf"{_SPEAKER}(?={_MARK})")
 _AGAIN = re.compile(rf"(?:\d{{1,10}}: )?{_TIME}")
 # What a relay writes between the host and the message: `local3.notice: `, or the zone that it did not know as one.
 _WORDS = re.compile(
-    r"(?:(?:local[0-7]|kern|user|mail|daemon|auth|authpriv|syslog|cron)\."
-    r"(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug):? (?=[^ ]{1,255}: |%)"
+    r"(?:(?:local[0-7]|kern|user|mail|daemon|auth|authpriv|syslog|cron|lpr|ftp|auth\|security)[.:]"
+    r"(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug):? (?=[^ ]{1,255}: |%|Message forwarded from )"
     rf"|[A-Z]{{3,5}}: (?={_MARK}))"
 )
 IS_MARK = re.compile(_MARK).match

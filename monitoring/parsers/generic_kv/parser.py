@@ -13,6 +13,7 @@ FEWEST = 4
 _WORDS = ("action", "act", "status", "result", "outcome", "event", "eventtype", "type", "subtype", "msg", "message",
           "reason", "cat", "category", "name", "operation", "disposition")  # fmt: skip
 _STOP = re.compile(r"=(?:\"[^\"]{0,512}\"|[^=\s,;|\t]{0,512})([,;|\t])[ ]?[\w.-]{1,64}=")
+_ENDS = ("ip", "addr", "remote", "peer", "rhost", "rip", "from", "client", "remote_host", "host_ip")
 _DATE, _TIME = ("date", "day"), ("time", "clock")
 
 
@@ -27,6 +28,7 @@ def parse(line: Line) -> dict[str, Value] | None:
         return None
     fields: dict[str, Value] = {}
     add_common(fields, pairs)
+    _add_end(fields, pairs)
     _add_time(fields, pairs)
     lower = {key.lower(): value for key, value in pairs.items()}
     status = lower.get("status", "")
@@ -40,6 +42,18 @@ def parse(line: Line) -> dict[str, Value] | None:
     add_words(fields, text.partition("=")[0].rpartition(" ")[0])
     infer(fields, words or text[:256])
     return fields
+
+
+def _add_end(fields: dict[str, Value], pairs: Pairs) -> None:
+    """Who it is about, where no key says whose address it is: only what is an address, with a port or not."""
+    if "source.ip" in fields:
+        return
+    for key in _ENDS:
+        found: dict[str, Value] = {}
+        put(found, "source.ip", pairs.get(key))
+        if "source.ip" in found:
+            fields.update(found)
+            return
 
 
 def _add_time(fields: dict[str, Value], pairs: Pairs) -> None:

@@ -36,9 +36,10 @@ _USER = re.compile(
 # Where no word says that it is a user, but the sentence does: `Login failed for lan from 10.0.0.1`.
 _NAMED = re.compile(
     r"\b(?:(?i:log[- ]?in|log[- ]?on|password|auth\w{0,12}|publickey|gssapi\S{0,16}|keyboard\S{0,24}|attempts?|secret)"
-    r"(?i: (?:failed|failure|failures|denied|successful|success|rejected|exceeded|attempt|error))?"
+    r"(?i: (?:failed|failure|failures|denied|successful|success|succeeded|rejected|exceeded|attempt|error))?"
     r"(?: made)?(?: by| for)(?: (?:invalid|illegal|unknown|nonexistent|the|user|account)){0,3} "
-    r"|(?i:log[- ]?in)[:=] ?|(?i:\bauthenticat\w{1,3}(?: of)?(?: the)?(?: locked)?(?: user)?) \[|(?i:\buser (?:denied|unknown|rejected|not found))[:=] |\bprovided was )"
+    r"|(?i:log[- ]?in)[:=] ?|(?i:\bauthenticat\w{1,3}(?: of)?(?: the)?(?: locked)?(?: user)?) \["
+    r"|(?i:\buser (?:denied|unknown|rejected|not found))[:=] |\bprovided was )"
     r"[\"'<\[(]?([A-Za-z0-9_][\w.@\\$+-]{0,127})"
 )
 _NO_USER = frozenset(

@@ -15,6 +15,7 @@ _TAI = re.compile(r"@([0-9a-f]{16})([0-9a-f]{8}) {1,4}")
 _WORDS = re.compile(
     r"<(?:[a-z]{3,8}\d?\.[a-z]{3,7}|\d{1,2}\.\d)> "
     r"|\[pod/(?P<pod>[\w.-]{1,253})/(?P<container>[\w.-]{1,253})\] "
+    r"|Message forwarded from (?P<host>[\w.-]{1,255}): "  # AIX
     r"|(?P<service>[a-z][\w.-]{0,63}) {1,32}\| {1,4}"
 )
 _PROGRAM = re.compile(
@@ -55,6 +56,7 @@ def _without_prefixes(fields: Fields, text: str) -> str | None:
             _add_tai(fields, tai)
             text = text[tai.end() :]
         elif words is not None:
+            put(fields, "host.name", words["host"])
             put(fields, "orchestrator.resource.name", words["pod"])
             put(fields, "container.name", words["container"] or words["service"])
             text = text[words.end() :]
