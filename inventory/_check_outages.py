@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from inventory._check_documents import meant
 from inventory._expand import Draft
-from inventory._outages import FORM
 from inventory._reading import Reading
+from inventory._values import MOMENT
 from inventory._yaml import pointer_of
 from inventory.finding import Finding
 
@@ -24,10 +24,10 @@ def outage_findings(reading: Reading, draft: Draft) -> Iterator[Finding]:
             fix = meant(outage.link, links, "name a link as `canh links` does")
             yield written.finding(pointer_of(*at, "link"), f'an outage of the unknown link "{outage.link}"', fix)
         if outage.end <= outage.start:
-            what = f"this outage ends at {outage.end:{FORM}}, before it begins"
+            what = f"this outage ends at {outage.end:{MOMENT}}, before it begins"
             yield written.finding(pointer_of(*at, "to"), what, "write [from, to)")
         if outage.declared >= outage.start:
-            what = f"this outage was declared at {outage.declared:{FORM}}, not before it began"
+            what = f"this outage was declared at {outage.declared:{MOMENT}}, not before it began"
             yield written.finding(
                 pointer_of(*at, "declared"), what, "remove it: only what is declared before counts (CPN-04)"
             )
