@@ -53,6 +53,7 @@ _PROGRAMS = (
     "_COMM",
     "container_name",
 )
+_TAGS = ("syslogtag", "syslog-tag", "syslog_tag")
 _ECS = ("ecs", "agent", "winlog", "beat", "@version")  # read by ecs_json
 # With one of these keys an object is a wrapper, whatever it holds.
 _SURE = frozenset(
@@ -144,6 +145,11 @@ def _with_outer(document: Mapping[str, Any], inner: Fields) -> Fields:
     for key, name in _OUTER.items():
         if name not in inner and name not in fields and key in outer and not isinstance(outer[key], Mapping):
             put(fields, name, outer[key])
+    program, pid = _tag_of(document)
+    put(fields, "process.name", fields.get("process.name") or program)
+    put(fields, "process.pid", fields.get("process.pid") or pid)
+    if "/" in str(fields.get("process.name", "")):  # postfix/smtpd
+        fields["process.name"] = str(fields["process.name"]).rpartition("/")[2]
     fields.update(inner)
     if stated is not None:
         fields["@timestamp"] = stated
@@ -224,4 +230,12 @@ def _products() -> frozenset[str]:
 
 
 def _program(document: Mapping[str, Any]) -> str:
-    return next((str(document[name]) for name in _PROGRAMS if document.get(name)), "")
+    named = next((str(document[name]) for name in _PROGRAMS if document.get(name)), "")
+    return named or next((_tag_of(document)[0] for name in _TAGS if document.get(name)), "")
+
+
+def _tag_of(document: Mapping[str, Any]) -> tuple[str, str]:
+    """(program, process id) of rsyslog's tag: `sshd[811]:`."""
+    tag = next((str(document[name]) for name in _TAGS if document.get(name)), "")
+    program, _, pid = tag.strip().rstrip(":").partition("[")
+    return program, pid.rstrip("]")

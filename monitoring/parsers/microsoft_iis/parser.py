@@ -18,7 +18,7 @@ def parse(line: Line) -> dict[str, Value] | None:
         return {"event.dataset": "iis.access", "event.category": ("web",), "event.type": ("info",)}
     start = _TIME.match(line.text)
     if start is None:
-        return None
+        return _native(line.text)
     words = line.text[start.end() :].split(" ")
     if len(words) > 6 and ip_text(words[0]) and words[1].isdecimal() and ip_text(words[2]):
         fields = _error(words)
@@ -27,7 +27,35 @@ def parse(line: Line) -> dict[str, Value] | None:
         if found is None:
             return None
         fields = found
+    _add_url(fields)
     return fields | {"@timestamp": start[1], "event.timezone": "UTC", "network.protocol": "http"}
+
+
+def _add_url(fields: dict[str, Value]) -> None:
+    """The URL in one piece, where the host is there."""
+    path, query = str(fields.get("url.original", "")), fields.get("url.query")
+    if "url.domain" in fields and path.startswith("/"):
+        scheme = "https" if fields.get("destination.port") in (443, 8443) else "http"
+        put(fields, "url.full", f"{scheme}://{fields['url.domain']}{path}{f'?{query}' if query else ''}")
+
+
+def _native(text: str) -> dict[str, Value] | None:
+    """IIS's own format: its columns between commas, in the zone of the server."""
+    words = [word.strip() for word in text[:8192].split(",")]
+    if len(words) < 14 or ip_text(words[0]) is None:
+        return None
+    fields: dict[str, Value] = {
+        "event.dataset": "iis.access", "event.action": "http-request", "event.category": ("web",),
+        "event.type": ("access",), "network.protocol": "http", "@timestamp": f"{words[2]} {words[3]}",
+    }  # fmt: skip
+    for at, name in (
+        (0, "source.ip"), (1, "user.name"), (4, "canh.iis.site"), (5, "host.name"), (6, "destination.ip"),
+        (8, "http.request.bytes"), (9, "http.response.bytes"), (12, "http.request.method"), (13, "url.original"),
+    ):  # fmt: skip
+        put(fields, name, words[at])
+    if words[10].isdecimal():
+        add_status(fields, int(words[10][:3]))
+    return fields
 
 
 def _access(words: list[str]) -> dict[str, Value] | None:

@@ -92,6 +92,29 @@ def _sql(fields: Fields, record: Record, event_id: str) -> None:
     for user, client in _SQL_LOGIN.findall(record.system.get("message", "")[:LONGEST_SENTENCE]):
         put(fields, "user.name", user)
         put(fields, "source.ip", client)
+    _add_audit(fields, record.system.get("message", "")[:16384])
+
+
+_AUDIT = re.compile(
+    r"(?:\A|[\s;])(action_id|succeeded|server_principal_name|client_ip|statement|object_name):([^\r\n]{1,1024})"
+)
+_AUDIT_ADDRESS = re.compile(r"<address>([^<]{1,64})</address>")
+
+
+def _add_audit(fields: Fields, text: str) -> None:
+    """An audit of SQL Server, 33205: what was done and whether it worked."""
+    if "action_id:" not in text:
+        return
+    told = dict(_AUDIT.findall(text))
+    put(fields, "event.outcome", told.get("succeeded", "").strip())
+    put(fields, "user.name", told.get("server_principal_name"))
+    put(fields, "source.ip", told.get("client_ip"))
+    address = _AUDIT_ADDRESS.search(text)
+    if address is not None:
+        put(fields, "source.ip", address[1])
+    if told.get("action_id", "").strip() in ("LGIF", "LGIS", "DBAF", "DBAS"):
+        fields["event.category"], fields["event.type"] = ("database", "authentication"), ("start", "access")
+        fields["event.action"] = "db-login"
 
 
 def _defender(fields: Fields, record: Record, event_id: str) -> None:
