@@ -105,6 +105,7 @@ _NO_HOSTS = frozenset(  # words that follow a time and are no name
 _SEVERITY = re.compile(r"(?:Em|Al|Cr|Er|Wa|No|In|Db)\(\d{0,3}\)\+? ")
 _SOLARIS = re.compile(r"\[ID (\d{1,9}) [a-z0-9]{1,16}\.[a-z]{1,16}\] ")
 _SPACED_TIME = re.compile(r" {1,4}(?:[A-Z][a-z]{2} [ \d]\d |\d{4}[- ]|\d\d/\d\d/\d{4}:)")
+_QUOTED = re.compile(r"\"(?:<\d{1,3}>|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d |\d{4}-\d\d-\d\d[T ]\d\d:)")
 _NO_PRIORITY: dict[str, Value] = {}
 
 
@@ -114,6 +115,8 @@ def header_of(text: str, *, received: datetime, zone: tzinfo) -> Header:
     received: aware; decides the year where the line has none.
     zone: of the sender, for times that state none.
     """
+    if text[:1] == '"' and text[-1:] == '"' and _QUOTED.match(text) is not None:  # a cell of somebody's table
+        text = text[1:-1].replace('""', '"')
     header = _header(text, received, zone)
     if header.message[:1] == "<" and _PRIORITY.match(header.message):
         return _relayed(header, _header(header.message, received, zone))

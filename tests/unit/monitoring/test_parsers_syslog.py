@@ -72,6 +72,7 @@ FORMS = [
     ("[22/Nov/2026:10:15:04 +0700] Attempt to enter", "2026-11-22T03:15:04", None, "", "Attempt to enter"),
     ("2026-11-22 10:15:04 Warn Server: hello", "2026-11-22T03:15:04", None, "", "Warn Server: hello"),
     ("Sun Nov 22 10:15:04 2026 -> hello", "2026-11-22T03:15:04", None, "", "-> hello"),
+    ('"Nov 22 10:15:04 web1 su: say ""hello"""', "2026-11-22T03:15:04", "web1", "su", 'say "hello"'),
     ("<34>su: hello", None, None, "su", "hello"),
     ("<34>hello", None, None, "", "hello"),
     ("<999>Nov 22 10:15:04 web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),
