@@ -31,7 +31,7 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
     """Finish the fields; None for a line that only looks alike."""
     if "ESA_CONSOLIDATED_LOG_EVENT" in line.text:
         return _consolidated(line.text)
-    if "canh.esa.level" not in fields:
+    if "canh.esa.level" not in fields or "Info: Firewall " in line.text[:64]:  # of the web appliance
         return None
     dated = _DATED.match(line.text)
     if dated is not None:

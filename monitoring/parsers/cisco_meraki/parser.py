@@ -15,6 +15,7 @@ _KIND = re.compile(
 )
 _TAIL = re.compile(r" (request|pattern|message|decision): ?(.*)\Z", re.DOTALL)
 _REQUEST = re.compile(r"([A-Z]{3,16}) (\S{1,2048})")
+_LINK = re.compile(r" events (?P<name>Cellular|[Uu]plink \w{1,16}|WAN ?\d) connection (?P<state>up|down)")
 _PEER = re.compile(r"Peer (?:IP|port)=([\w.:]{1,45})")
 _SENTENCES = tuple(
     (kind, re.compile(pattern))
@@ -95,6 +96,11 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
         put(fields, "destination.mac", pairs.get("dst"))
     if str(pairs.get("type", "")).startswith("anyconnect_vpn_"):
         fields.pop("observer.ingress.interface.name", None)
+    link = _LINK.search(line.text[:512])
+    if link is not None:
+        fields |= {"event.category": ("network",), "event.type": ("info", "change"),
+                   "event.action": f"interface-{link['state'].lower()}"}  # fmt: skip
+        put(fields, "observer.egress.interface.name", link["name"].lower())
     if "event.category" not in fields:
         add_sentence(fields, line.text.partition(str(pairs["kind"]))[2])
         if fields["event.category"] == ("host",):

@@ -69,6 +69,10 @@ def parse(line: Line) -> dict[str, Value] | None:
     return fields
 
 
+_BUILT = re.compile(  # the format `mtn`
+    r"an? (\w{2,8}) session, (?=\S{3,64} )([0-9A-Fa-f.:]{2,45}):(\d{1,5}) \(([^()]{1,64})\) to "
+    r"([0-9A-Fa-f.:]{2,45}):(\d{1,5}) \(([^()]{1,64})\)"
+)
 _FIREWALL = frozenset(("POLICY", "SECLOG", "IPS", "IPSTRAP", "AV", "URL", "CNC", "FW-LOG", "ATK", "SEC"))
 
 
@@ -88,6 +92,9 @@ def _pairs(body: str) -> dict[str, str]:
 def _add_sentence(fields: dict[str, Value], body: str, pairs: Mapping[str, str]) -> None:
     """What only the words say: the verdict, the direction of a state, who it is about."""
     _add_result(fields, pairs)
+    built = _BUILT.search(body, 0, 512)
+    if built is not None:
+        _add_session(fields, built)
     command = pairs.get("command")
     if command is not None and _LOOKING.match(command):
         fields.pop("event.action", None)
@@ -108,6 +115,15 @@ def _add_sentence(fields: dict[str, Value], body: str, pairs: Mapping[str, str])
         fields.setdefault("destination.ip", nbr)
     elif "source.ip" not in fields:
         add_words(fields, body.partition("(")[0])
+
+
+def _add_session(fields: dict[str, Value], built: re.Match[str]) -> None:
+    put(fields, "network.transport", built[1])
+    for name, value in zip(
+        ("source.ip", "source.port", "observer.ingress.zone", "destination.ip", "destination.port",
+         "observer.egress.zone"), built.groups()[1:], strict=True,
+    ):  # fmt: skip
+        put(fields, name, value)
 
 
 def _add_result(fields: dict[str, Value], pairs: Mapping[str, str]) -> None:
