@@ -10,6 +10,7 @@ from monitoring.event import Value
 from monitoring.parsers import Line, flat_of, put
 from monitoring.parsers._infer import infer
 from monitoring.parsers.json_wrapped.parser import of_message
+from monitoring.parsers.windows._catalogue import meaning_of
 
 # Said by us, or of no use beside what the pipeline sets.
 _OURS = frozenset(("event.ingested", "event.id", "@version"))
@@ -39,14 +40,43 @@ def parse(line: Line) -> dict[str, Value] | None:
         return None
     fields = fields_of_ecs(line.document)
     if sum(any(name.startswith(start) for name in fields) for start in _STARTS) < 2:
-        return None
+        return _of_shipped(line, line.document)
     original = fields.pop("event.original", None)
     if "event.category" not in fields:
+        told = _of_windows(fields)
+        if told:
+            return told | fields
         text = str(original or fields.get("message", "")).strip()
         if text:
             fields = _with_inner(line, text, fields)
+    stated = fields.get("event.category")
     infer(fields, str(fields.get("message", "")))
+    if stated is not None and fields["event.category"] != stated:  # only its type was open
+        fields["event.category"], fields["event.type"] = stated, ("info",)
     return fields
+
+
+def _of_windows(fields: Mapping[str, Value]) -> dict[str, Value]:
+    """What an event of Windows is, of an agent that says its provider and number alone."""
+    provider, code = str(fields.get("event.provider", "")), str(fields.get("event.code", ""))
+    if not code.isdecimal() or not provider.startswith("Microsoft-Windows-"):
+        return {}
+    return dict(meaning_of(provider, "", code)[1])
+
+
+def _of_shipped(line: Line, document: Mapping[str, Any]) -> dict[str, Value] | None:
+    """A raw line of a known product with the time and the host of its shipper; None for any other text."""
+    text = document.get("message")
+    if not isinstance(text, str) or "@timestamp" not in document:
+        return None
+    inner = of_message(line, text.strip())
+    if str(inner.get("canh.parser", "generic_")).startswith("generic_"):
+        return None
+    fields: dict[str, Value] = {}
+    put(fields, "@timestamp", document["@timestamp"])
+    host = document.get("host")
+    put(fields, "host.name", host.get("name") if isinstance(host, Mapping) else host)
+    return fields | inner
 
 
 def _with_inner(line: Line, text: str, fields: dict[str, Value]) -> dict[str, Value]:
