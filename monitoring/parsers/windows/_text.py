@@ -1,4 +1,5 @@
-"""The text of an event, as Windows renders it in English: `Label: value` in sections, in many lines or in one.
+"""The text of an event, as Windows renders it: `Label: value` in sections, in many lines or in one; the
+labels of some other languages are read as the English ones.
 
 The labels give back the names that the data had. A section (`Subject:`, `New Logon:`) says whose the
 labels below it are.
@@ -7,6 +8,8 @@ labels below it are.
 from __future__ import annotations
 
 import re
+
+from monitoring.parsers.windows._languages import in_english
 
 _ACCOUNT = {
     "Security ID": "UserSid", "Account Name": "UserName", "Account Domain": "DomainName", "Logon ID": "LogonId",
@@ -83,7 +86,7 @@ def data_of(text: str) -> dict[str, str]:
     """The data that the text states, by the names Windows gives it."""
     found: dict[str, str] = {}
     section = ""
-    text = text[:LONGEST_TEXT]
+    text = in_english(text[:LONGEST_TEXT])
     labels = list(_LABEL.finditer(text))
     for at, match in enumerate(labels):
         end = labels[at + 1].start() if at + 1 < len(labels) else len(text)
@@ -100,6 +103,7 @@ def data_of(text: str) -> dict[str, str]:
 
 def first_sentence(text: str) -> str:
     """What the event says it is, without its details."""
+    text = in_english(text)
     match = _LABEL.search(text)
     return " ".join((text if match is None else text[: match.start()]).split())
 
