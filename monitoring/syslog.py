@@ -11,9 +11,11 @@ from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
+from canh_native import Headers
+
 from monitoring.event import Value
 from monitoring.preamble import IS_MARK, begins_again, preamble_of, without_words
-from monitoring.times import MONTHS, read
+from monitoring.times import MONTHS, ZONES, local_moment, plain_moment, read
 
 FACILITIES = [
     "kern",
@@ -115,6 +117,18 @@ def header_of(text: str, *, received: datetime, zone: tzinfo) -> Header:
     received: aware; decides the year where the line has none.
     zone: of the sender, for times that state none.
     """
+    found = _ORDINARY(text, received, zone)
+    return header_by_patterns(text, received, zone) if found is None else _NEW(Header, found)
+
+
+def ordinary_header(text: str, received: datetime, zone: tzinfo) -> Header | None:
+    """The same of an ordinary header, which nearly all are, in a tenth of the time; None of any other."""
+    found = _ORDINARY(text, received, zone)
+    return None if found is None else _NEW(Header, found)
+
+
+def header_by_patterns(text: str, received: datetime, zone: tzinfo) -> Header:
+    """The same of any header. What a header is, is said here; what reads some of them faster has to agree."""
     if text[:1] == '"' and text[-1:] == '"' and _QUOTED.match(text) is not None:  # a cell of somebody's table
         text = text[1:-1].replace('""', '"')
     header = _header(text, received, zone)
@@ -336,3 +350,15 @@ def _is_host_before_colon(host: str, rest: str) -> bool:
 def _message(text: str) -> str:
     """The message itself: no byte order mark, no spaces before it (rsyslog's own template puts one there)."""
     return text.lstrip(" ").removeprefix("\ufeff")
+
+
+_ORDINARY = Headers(
+    [_priority_fields(str(number)) for number in range(192)],
+    sorted(_NO_HOSTS),
+    plain_moment,
+    local_moment,
+    datetime,
+    UTC,
+    ZONES,
+).read
+_NEW = tuple.__new__  # what the class does, without its detour

@@ -48,7 +48,7 @@ _OTHERS = tuple(
     )
 )
 _EPOCH_TEXT = re.compile(r"(?P<epoch>\d{10}(?:\.\d{1,9})?|\d{13}(?:\.\d{1,6})?|\d{16}|\d{19})(?![\w.])")
-_ZONES: dict[str, tzinfo] = {
+ZONES: dict[str, tzinfo] = {
     name: timezone(timedelta(hours=hours))
     for hours, names in {
         0: "Z UTC GMT WET", 1: "CET WEST", 2: "CEST MEST EET", 3: "EEST MSK", 7: "ICT WIB", 8: "SGT HKT AWST",
@@ -57,7 +57,10 @@ _ZONES: dict[str, tzinfo] = {
     for name in names.split()
 }  # fmt: skip
 _DAY, _YEAR = timedelta(days=1), timedelta(days=364)
+# Within a year before a moment and a day after it, by more than hours: the year meant is the same all through an hour.
+_SURELY_PAST, _SURELY_NEXT = timedelta(days=362), timedelta(hours=20)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_hour = _EPOCH, _EPOCH  # the one asked for last, and its end
 
 
 class Reading(NamedTuple):
@@ -78,7 +81,7 @@ def read(text: str, at: int = 0, *, received: datetime, zone: tzinfo) -> Reading
     if not first.isdigit():
         match = _PLAIN.match(text, at)
         if match is not None:
-            when = _plain(match[0], received.replace(minute=0, second=0, microsecond=0), zone)
+            when = _plain(match[0], _hour_of(received), zone)
             if when is not None:
                 return Reading(when, "inventory", match.end())
         match = _BSD.match(text, at)
@@ -102,6 +105,48 @@ def moment_of(text: str, *, received: datetime, zone: tzinfo) -> Reading | None:
     return read(text.strip().lstrip("["), received=received, zone=zone)
 
 
+def plain_moment(written: str, received: datetime, zone: tzinfo) -> datetime | None:
+    """The moment of "Nov 22 10:15:04", UTC; None when there is no such day."""
+    return _plain(written, _hour_of(received), zone)
+
+
+def local_moment(
+    clock: tuple[int, int, int, int, int, int], micros: int, received: datetime, zone: tzinfo
+) -> datetime | None:
+    """The moment of a year (0: not written), month, day, hour, minute and second in the sender's zone, UTC.
+
+    None when there is no such day, or when it is not clear without more care which year is meant.
+    """
+    if clock[0]:
+        when = _stated(clock, zone)
+    else:
+        hour = _hour_of(received)
+        when = _unstated(clock, hour, zone)
+        if when is not None and not hour - _SURELY_PAST < when < hour + _SURELY_NEXT:
+            return None
+    return when + timedelta(microseconds=micros) if micros and when is not None else when
+
+
+@lru_cache(maxsize=1024)
+def _stated(clock: tuple[int, int, int, int, int, int], zone: tzinfo) -> datetime | None:
+    return _moment(clock[0], (*clock[1:], 0), zone)
+
+
+@lru_cache(maxsize=1024)
+def _unstated(clock: tuple[int, int, int, int, int, int], hour: datetime, zone: tzinfo) -> datetime | None:
+    return _nearest((*clock[1:], 0), hour, zone)
+
+
+def _hour_of(received: datetime) -> datetime:
+    """The hour it is in, UTC: the same object as long as it is the same hour, so that its hash is worked out once."""
+    global _hour
+    begin, end = _hour
+    if not begin <= received < end:
+        begin = received.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        _hour = begin, begin + timedelta(hours=1)
+    return begin
+
+
 @lru_cache(maxsize=1024)
 def _plain(written: str, hour: datetime, zone: tzinfo) -> datetime | None:
     """Without year and zone, as most of syslog has it; thousands of lines come within a second."""
@@ -114,7 +159,7 @@ def zone_of(written: str | None) -> tzinfo | None:
     """The zone of "+07:00", "-0500", "UTC+7", "ICT"; None for what is none or means several."""
     if not written:
         return None
-    known = _ZONES.get(written)
+    known = ZONES.get(written)
     if known is not None:
         return known
     match = re.fullmatch(r"(?:UTC|GMT)?([+-])(\d{1,2}?)(?::?(\d{2}))?", written)

@@ -3,6 +3,7 @@
 mod columns;
 mod fields;
 mod grams;
+mod header;
 mod rules;
 mod sentence;
 mod source;
@@ -265,6 +266,8 @@ impl Grams {
 mod canh_native {
     #[pymodule_export]
     use super::columns::columns;
+    #[pymodule_export]
+    use super::header::Headers;
     #[pymodule_export]
     use super::sentence::{Rule, Rules};
     #[pymodule_export]
