@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 from collections.abc import Mapping
 from datetime import UTC
 from functools import cache
@@ -20,7 +23,7 @@ _TEXTS = (
     "content",
     "textPayload", "event", "data",
 )  # fmt: skip
-_OBJECTS = ("jsonPayload", "detail", "_source", "event", "result", "data", "message")
+_OBJECTS = ("kinesis", "jsonPayload", "detail", "_source", "event", "result", "data", "message")
 _LISTS = ("records", "Records", "logEvents", "value")
 _OUTER = {
     "time": "@timestamp", "@timestamp": "@timestamp", "timestamp": "@timestamp", "__REALTIME_TIMESTAMP": "@timestamp",
@@ -59,7 +62,8 @@ _ECS = ("ecs", "agent", "winlog", "beat", "@version")  # read by ecs_json
 _SURE = frozenset(
     ("stream", "kubernetes", "docker", "MESSAGE", "short_message", "sourcetype", "_raw", "records", "Records",
     "logEvents",
-     "detail-type", "_source", "logName", "rawmsg", "eventmessage", "MSG", "ident", "logType")
+     "detail-type", "_source", "messageId", "subscription", "kinesis",
+     "logName", "rawmsg", "eventmessage", "MSG", "ident", "logType")
 )  # fmt: skip
 _CARRIED = (
     "message",
@@ -81,6 +85,7 @@ _PARTS = (
     "log", "node", "doc", "object", "activity", "content", "Message", "Event",
     "fieldsMap", "fields", "logContent", "jsonPayload", "json",
 )  # fmt: skip
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
 PARSER = "canh.parser"
 SHORTEST_CARRIED = 20  # characters
 LONGEST_PARSED = 32768
@@ -169,9 +174,22 @@ def _inner(line: Line, document: Mapping[str, Any], deeper: int) -> Fields | Non
             return _of_object(line, one, deeper)
     for key in _TEXTS:
         one = document.get(key)
+        if key == "data" and isinstance(one, str):
+            one = _decoded(one)
         if isinstance(one, str) and one.strip():
             return _of_text(line, one.strip(), _program(document), deeper)
     return None
+
+
+def _decoded(text: str) -> str:
+    """A message queue's data: Base64 where that gives text, else as it stands."""
+    if not _BASE64.fullmatch(text[:LONGEST_PARSED]):
+        return text
+    try:
+        plain = base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return text
+    return plain if plain[:1] in "{<" or " " in plain else text
 
 
 def _of_object(line: Line, document: Mapping[str, Any], deeper: int) -> Fields:
