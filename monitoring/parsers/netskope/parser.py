@@ -20,6 +20,8 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
         elif isinstance(value, str) and value.startswith("/"):
             put(fields, "url.path", value)
     protocol = str(fields.get("network.protocol", ""))
-    if "/" in protocol:
+    if protocol and protocol == str(fields.get("network.application", "")).lower():
+        del fields["network.protocol"]  # CEF's app is here the cloud application
+    elif "/" in protocol:
         fields["network.protocol"] = protocol.partition("/")[0]
     return fields
