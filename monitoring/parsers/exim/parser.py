@@ -20,7 +20,7 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
     """The event with its ends; a recipient that was refused."""
     text = line.text[:4096]
     source, own = _SOURCE.search(text), _OWN.search(text)
-    if source is not None and fields.get("event.action") != "mail-sent":
+    if source is not None and fields.get("event.action") != "mail-sent" and "destination.domain" not in fields:
         for name, value in zip(
             ("source.domain", "canh.mail.helo", "source.ip", "source.port"), source.groups(), strict=True
         ):
