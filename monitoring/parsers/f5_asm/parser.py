@@ -21,7 +21,12 @@ def read(line: Line) -> Pairs | None:
 
 
 def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
-    request = str(pairs.get("request", ""))[:8192]
+    for key in ("cn1", "response_code"):  # of CEF a number with a label, and 0 of a request that was stopped
+        if pairs.get(key) and str(pairs.get(key + "Label", "response_code")) == "response_code":
+            put(fields, "http.response.status_code", pairs[key])
+    if fields.get("http.response.status_code") == 0:
+        del fields["http.response.status_code"]
+    request, whole = str(pairs.get("request", ""))[:8192], str(pairs.get("full_request") or "")[:8192]
     if request:
         fields.pop("url.full", None)
         for pattern, name in (
@@ -29,7 +34,7 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
             (_AGENT, "user_agent.original"),
             (_REFERER, "http.request.referrer"),
         ):
-            match = pattern.search(request)
+            match = pattern.search(whole or request)
             if match is not None:
                 put(fields, name, match[1].strip())
         verb, _, rest = request.partition(" ")

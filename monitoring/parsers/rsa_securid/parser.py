@@ -9,6 +9,7 @@ from monitoring.parsers import Line, Parsed, csv_of, ip_text, put
 
 _START = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3},")
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{4,48}\Z")
+_ID = re.compile(r"[0-9a-f]{24,40}\Z")
 _OUT = ("LOGOUT", "LOGOFF", "SESSION_END")
 
 
@@ -38,8 +39,9 @@ def _add_rest(fields: dict[str, Value], values: list[str], at: int) -> None:
     put(fields, "canh.rsa.number", rest[0])
     fields["event.outcome"] = "success" if rest[1].upper() == "SUCCESS" else "failure" if rest[1] else "unknown"
     put(fields, "event.reason", rest[2])
-    put(fields, "user.name", rest[6])
-    put(fields, "source.user.name", rest[6])
+    login = rest[7] if _ID.match(rest[6]) else rest[6]
+    put(fields, "user.name", login)
+    put(fields, "source.user.name", login)
 
 
 def _kind(code: str, kind: str) -> dict[str, Value]:
