@@ -61,6 +61,7 @@ class Balance:
     trouble: str  # why the spool takes nothing now, "" when it does
     senders: Mapping[str, Any] = field(default_factory=dict)  # by peer, see `monitoring.senders`; not the ordinary ones
     spools: Mapping[str, Any] = field(default_factory=dict)  # by name: octets held, and the budget of each
+    is_reckoned: bool = False  # more was in flight than was to be read: it is what the other counts leave
 
     @property
     def balances(self) -> bool:
@@ -81,6 +82,7 @@ class Balance:
         """For programs."""
         return {
             "balances": self.balances,
+            **({"is_reckoned": True} if self.is_reckoned else {}),
             **{name: self.total(name) for name in SOURCE_COUNTS},
             "sources": {s.source: _source_document(s) for s in self.sources},
             "reasons": {"dropped": self.dropped, "dead": self.dead, "refused": self.refused, "cut": self.cut},
@@ -98,8 +100,12 @@ def _source_document(source: SourceBalance) -> dict[str, Any]:
     return {**counts, "octets": source.octets, "last_seen": seen, "rate_per_s": source.rate_per_s}
 
 
-def balance_of(data_dir: Path) -> Balance:
-    """The balance now; of a running collector as well as of a stopped or killed one. Raises SpoolError."""
+def balance_of(data_dir: Path, *, most_octets: int | None = None) -> Balance:
+    """The balance now; of a running collector as well as of a stopped or killed one. Raises SpoolError.
+
+    most_octets: how much of each spool may be read to count what is in flight. Where more is, it is reckoned: what
+    was received and is neither stored nor dead. None: everything is counted, which takes minutes for a full spool.
+    """
     # In this order: what is read later is never behind what was read before.
     store = read_json(data_dir / "stats" / "store.json")
     collect = _collectors(data_dir)
@@ -107,15 +113,23 @@ def balance_of(data_dir: Path) -> Balance:
     dead: dict[str, Tally] = {}
     discarded: dict[str, Tally] = {}
     damaged = missing = 0
+    is_reckoned = False
     for directory in spools(data_dir):
         reader = SpoolReader(directory)
         progress = Progress(_of(_of(store, "spools"), str(reader.id)))
         known = _best_counts(reader, collect, directory)
-        end = reader.end
-        _add_arrivals(received, Arrivals(*(_of(known, name) for name in ("received", "octets", "last_us"))))
-        _add_arrivals(received, reader.count(int(known.get("position", 0)), end))
+        counted_to, end = int(known.get("position", 0)), reader.end
+        arrived = Arrivals(*(_of(known, name) for name in ("received", "octets", "last_us")))
+        if most_octets is not None and end - counted_to > most_octets:
+            end = counted_to  # the writer was killed, or stands still: what came after its last word is left out
+        _add_arrivals(arrived, reader.count(counted_to, end))
+        _add_arrivals(received, arrived)
         reader.damaged_octets = reader.missing_octets = 0
-        _add(in_flight, reader.count(progress.position, end).counts)
+        if most_octets is not None and end - progress.position > most_octets:
+            is_reckoned = True
+            _add(in_flight, _left(arrived.counts, progress))
+        else:
+            _add(in_flight, reader.count(progress.position, end).counts)
         _add(stored, progress.stored.counts)
         for reason, tally in progress.dead.items():
             _add(dead.setdefault(reason, Tally()), tally.counts)
@@ -144,8 +158,18 @@ def balance_of(data_dir: Path) -> Balance:
         missing_octets=missing,
         senders=_of(store, "senders"),
         spools=_spools(collect),
+        is_reckoned=is_reckoned,
         trouble="\n".join(str(document["trouble"]) for document in collect if document.get("trouble")),
     )
+
+
+def _left(arrived: Counts, progress: Progress) -> Counts:
+    """Of what arrived in a spool, what the store has not said a word of."""
+    left = dict(arrived)
+    for done in (progress.stored, *progress.dead.values(), *progress.discarded.values()):
+        for source, n in done.counts.items():
+            left[source] = left.get(source, 0) - n
+    return {source: n for source, n in left.items() if n}
 
 
 def _spools(collect: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

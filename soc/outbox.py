@@ -28,6 +28,7 @@ from soc.sigma.window import Entry
 # A state of another layout is dropped: the spool is read again from its start, alert ids are made of
 # content, and the case store takes what it has as delivered.
 _LAYOUT = 2
+PATIENCE_S = 10.0  # how long one who reads it, a backup, may hold us up
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rule (id TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
@@ -55,7 +56,7 @@ class Outbox:
         self._stored: set[tuple[int, str, str]] = set()  # reorder buffer as it is on disk
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE_S)
             self._db.execute("PRAGMA journal_mode=WAL")
             # What is committed lets the spool go: it must outlive a power cut.
             self._db.execute("PRAGMA synchronous=FULL")

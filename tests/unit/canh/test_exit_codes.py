@@ -44,9 +44,11 @@ def test_what_passes_by_itself_is_told_from_what_does_not(
 def test_detection_that_meets_a_locked_database_asks_to_be_started_again(tmp_path: Path) -> None:
     """A backup that holds detect.db longer than detection waits is no reason to stop receiving."""
     spool = Spool(tmp_path / "spool" / "collector")
-    detect = subprocess.Popen(
-        [sys.executable, "-m", "canh", "--data", str(tmp_path), "detect"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    impatient = (
+        "import sys; from soc import outbox; outbox.PATIENCE_S = 1.0; from canh.cli import main; sys.exit(main())"
     )
+    command = [sys.executable, "-c", impatient, "--data", str(tmp_path), "detect"]
+    detect = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     assert detect.stderr is not None
     while "correlations" not in detect.stderr.readline():
         assert detect.poll() is None

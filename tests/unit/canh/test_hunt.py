@@ -36,8 +36,8 @@ correlation:
 FAILED = {"event.category": ("authentication",), "event.action": "login", "event.outcome": "failure"}
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixty days, an event a day; on the tenth and the fortieth a burst of failed logins from one address."""
     events = [event(n, NOON + timedelta(days=n)) for n in range(60)]
     for start, day in ((100, 10), (200, 40)):
@@ -45,9 +45,10 @@ def data(tmp_path: Path) -> Path:
             event(start + n, NOON + timedelta(days=day, seconds=n), **FAILED, **{"source.ip": "10.9.9.9"})
             for n in range(8)
         ]
-    with StoreWriter(tmp_path / "data") as writer:
+    folder = tmp_path_factory.mktemp("data")
+    with StoreWriter(folder) as writer:
         put(writer, events)
-    return tmp_path / "data"
+    return folder
 
 
 @pytest.fixture

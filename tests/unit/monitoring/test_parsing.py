@@ -79,14 +79,20 @@ def spooled(data: Path) -> None:
         spool.close()
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What one process gives."""
+    folder = tmp_path_factory.mktemp("alone")
+    spooled(folder)
+    return stored(folder, 0)
+
+
 @pytest.mark.parametrize(("processes", "fails"), [(1, 0), (3, 0), (3, 2)])
-def test_several_processes_give_what_one_gives(processes: int, fails: int, tmp_path: Path) -> None:
-    spooled(tmp_path / "alone")
-    spooled(tmp_path / "many")
-    alone = stored(tmp_path / "alone", 0)
+def test_several_processes_give_what_one_gives(alone: str, processes: int, fails: int, tmp_path: Path) -> None:
+    spooled(tmp_path)
     assert alone.count("config-changed") == 2
     assert alone.count('"<13>line') == 2 * 300
-    assert stored(tmp_path / "many", processes, fails) == alone
+    assert stored(tmp_path, processes, fails) == alone
 
 
 def test_what_needs_no_look_comes_as_columns_and_the_rest_as_events() -> None:

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from monitoring import storing
 from monitoring.dead import dead_letters
 from monitoring.event import Event
 from monitoring.receivers import Counters
-from monitoring.spool import Received, Spool, SpoolLimits, SpoolReader, SpoolRecord
+from monitoring.spool import Arrivals, Received, Spool, SpoolLimits, SpoolReader, SpoolRecord
 from monitoring.stats import Balance, balance_of
 from monitoring.store import Store, writer
 from monitoring.storing import Storer, store_for_ever
@@ -188,6 +189,32 @@ def test_what_is_not_stored_yet_is_in_flight_by_source(spool: Spool, tmp_path: P
         "syslog-udp 10.0.0.1": (3, 3),
         "syslog-udp 10.0.0.2": (3, 3),
     }
+
+
+def test_what_is_too_much_to_be_read_is_reckoned_from_the_other_counts(spool: Spool, tmp_path: Path) -> None:
+    """The console looks every two seconds: with the store away it read all of the spool each time, and hung."""
+    fill(spool, 0, 10)
+    with closing(writer(tmp_path)) as sink, closing(Storer(tmp_path, event_of, sink)) as storer:
+        storer.step()
+        storer.commit()
+    fill(spool, 10, 300)
+    Counters(tmp_path / "stats/collect.json").save(spools={"test": spool.counts()})
+    read: list[int] = []
+    count = SpoolReader.count
+
+    def counted(reader: SpoolReader, position: int, until: int) -> Arrivals:
+        read.append(until - position)
+        return count(reader, position, until)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SpoolReader, "count", counted)
+        exact, reckoned = balance_of(tmp_path), balance_of(tmp_path, most_octets=1000)
+    assert max(read[2:]) <= 1000 < max(read)
+    assert reckoned.is_reckoned and not exact.is_reckoned
+    assert reckoned.sources == exact.sources and exact.total("in_flight") == 300
+    fill(spool, 310, 100)  # after the last word of a collector that was killed then
+    late = balance_of(tmp_path, most_octets=1000)
+    assert (late.total("received"), late.total("in_flight")) == (310, 300) and late.balances
 
 
 def test_drops_count_as_received_and_accounted_for(spool: Spool, tmp_path: Path) -> None:
