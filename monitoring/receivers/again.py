@@ -5,7 +5,8 @@ the connection ends there, the message is here and comes again. RELP numbers it 
 `_bulk` has no numbers, so the protocol cannot tell it from a second one that is the same octet for octet. What can be
 told: unanswered messages come again in their order, from the same address, first thing. So the end of what each
 connection brought is remembered (after a start: from the end of the spool), and where a connection or a request
-begins within it, what follows in the same order is known already. Each memory serves once.
+begins within it, what follows in the same order is known already. Each memory serves one connection; when that breaks
+the next one.
 
 An inform has a request-id that stays when it is sent again: there it is a plain question whether it was kept.
 """
@@ -23,19 +24,21 @@ INFORMS = "snmp-trap"
 TAIL_OCTETS = 4 * 1024 * 1024  # of a spool; read in a tenth of a second or two
 BEFORE_THE_END = timedelta(seconds=60)  # what came earlier was answered, or its sender has given up
 REMEMBERED_S = 600.0  # the longest that the agents we know wait before they try again
+EXPECTED_S = 5.0  # between two requests that are parts of one batch
 INFORM_S = 120.0  # Cisco's default: three tries, 15 s apart
 MOST = 100_000  # messages remembered
 REASON = "sent-again"
 
 _Sender = tuple[str, str]  # receiver and address
 _Run = list[int]
+_Memory = tuple[float, _Run]  # since when, monotonic seconds
 
 
 class Again:
     """Of one receiving process; belongs to the event loop's thread."""
 
     def __init__(self) -> None:
-        self._runs: dict[_Sender, list[tuple[float, _Run]]] = {}
+        self._runs: dict[_Sender, list[_Memory]] = {}
         self._informs: dict[int, float] = {}  # when they were kept, oldest first
 
     def remember(self, reader: SpoolReader, ended: datetime, now: float) -> None:
@@ -65,21 +68,26 @@ class Again:
             self._bound()
 
     def follower(self, receiver: str, peer: str) -> Follower:
-        """For what comes over a new connection, or in a request."""
+        """For what comes over a new connection."""
         return Follower(self, (receiver, peer))
 
-    def taken_up(self, sender: _Sender, digest: int) -> _Run:
-        """What came after a message in the run that holds it; the run is forgotten. Empty: it is in none."""
+    def taken_up(self, sender: _Sender, digest: int) -> _Memory | None:
+        """The memory with this message, which is forgotten; None when it is in none."""
         held = self._runs.get(sender)
         if not held:
-            return []
+            return None
         since = time.monotonic() - REMEMBERED_S
         held[:] = [(at, run) for at, run in held if at >= since]
         for index, (_, run) in enumerate(held):
             if digest in run:
-                del held[index]
-                return run[run.index(digest) :]
-        return []
+                return held.pop(index)
+        return None
+
+    def give_back(self, sender: _Sender, memories: Iterable[_Memory]) -> None:
+        """The connection that took them up ended: they serve the next one."""
+        for at, run in memories:
+            self._add(sender, run, at)
+        self._bound()
 
     def has_inform(self, peer: str, raw: bytes) -> bool:
         """Whether the same one was kept a moment ago."""
@@ -106,25 +114,49 @@ class Again:
 
 
 class Follower:
-    """Tells new messages from those sent again, as long as they come in the order they were kept in."""
+    """Tells new messages from those sent again, as long as they come in the order they were kept in.
+
+    One a connection. Where its messages come in requests, a batch may come again cut into several (rsyslog sends one
+    message a request then): what is expected next is expected for a moment longer.
+    """
 
     def __init__(self, again: Again, sender: _Sender) -> None:
         self._again, self._sender = again, sender
         self._rest: _Run = []  # what is expected next, last one first
-        self._is_over = False
+        self._taken: list[_Memory] = []
+        self._matched_at = 0.0  # monotonic seconds
+        self._begins, self._is_over = True, False
 
-    def new(self, messages: Iterable[Received]) -> list[Received]:
-        """Those of the next messages that are not kept already."""
+    def new(self, messages: Iterable[Received], *, begins: bool = False) -> list[Received]:
+        """Those of the next messages that are not kept already. begins: they are a request's."""
+        if begins:
+            self._is_over, self._begins = False, True
+            if time.monotonic() - self._matched_at > EXPECTED_S:
+                self._rest = []
         if self._is_over:
             return list(messages)
         return [m for m in messages if not self._is_known(hash(m.raw))]
 
+    def end(self, *, is_clean: bool) -> None:
+        """The connection has ended: in the middle of something, or (is_clean) with all of it answered."""
+        rest = [(self._taken[-1][0], self._rest[::-1])] if self._rest else []
+        self._again.give_back(self._sender, rest if is_clean else self._taken)
+        self._taken, self._rest = [], []
+
     def _is_known(self, digest: int) -> bool:
         if self._is_over:
             return False
-        if not self._rest:  # the beginning, or the end of a run: what was kept after another start may follow
-            self._rest = self._again.taken_up(self._sender, digest)[::-1]
-        if self._rest and self._rest.pop() == digest:
+        memory = None
+        if self._rest[-1:] != [digest] and (self._begins or not self._rest):
+            # Another run: this one is at its end, and what was kept after another start may follow.
+            memory = self._again.taken_up(self._sender, digest)
+        if memory is not None:
+            self._taken.append(memory)
+            self._rest = memory[1][memory[1].index(digest) :][::-1]
+        self._begins = False
+        if self._rest[-1:] == [digest]:
+            self._rest.pop()
+            self._matched_at = time.monotonic()
             return True
         self._is_over = True
         return False

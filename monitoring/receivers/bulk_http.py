@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from monitoring.receivers.again import REASON
+from monitoring.receivers.again import REASON, Follower
 from monitoring.receivers.bulk import BulkReader, Item, MalformedBulk, TooManyLines, answer_of
 from monitoring.receivers.elastic_facts import answer_to
 from monitoring.receivers.gunzip import Gunzip
@@ -54,6 +54,12 @@ class BulkConnection(HttpConnection):
         super().__init__(server, service.tasks)
         self._service = service
         self._held = 0  # octets of memory of the request under way
+        self._follower: Follower | None = None  # from the first documents on
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._follower is not None:
+            self._follower.end(is_clean=exc is None and self.is_between)
 
     async def obey(self, method: str, target: str, headers: Headers) -> None:
         self._authorise(headers.get(b"authorization", b""))
@@ -164,7 +170,9 @@ class BulkConnection(HttpConnection):
         records = [i.record for i in items if i.record is not None]
         messages = [Received(record, now, server.receiver, self.peer, self.port) for record in records]
         again = server.intake.again
-        new = again.follower(server.receiver, self.peer).new(messages)
+        if self._follower is None:
+            self._follower = again.follower(server.receiver, self.peer)
+        new = self._follower.new(messages, begins=True)
         if len(new) < len(messages):
             server.refused(REASON, self.peer, len(messages) - len(new))
         if not await server.intake.put_all_kept(new):

@@ -69,6 +69,11 @@ class HttpConnection(StreamConnection):
     def released(self) -> None:
         """The request is answered, or was cut off: let go of what was held for it."""
 
+    @property
+    def is_between(self) -> bool:
+        """Whether every request that came is answered."""
+        return self._http.our_state not in (h11.SEND_RESPONSE, h11.SEND_BODY)
+
     # as a protocol
 
     def connection_made(self, transport: Any) -> None:

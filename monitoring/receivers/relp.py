@@ -93,7 +93,7 @@ class RelpConnection(StreamConnection):
     def __init__(self, server: StreamReceiver) -> None:
         super().__init__(server)
         self._frames = Frames(server.limit)
-        self._is_open = False
+        self._is_open = self._is_closed = False
         self._follower: Follower | None = None  # from the first message on
         self._waiting: set[asyncio.Task[None]] = set()  # for fsync
 
@@ -113,6 +113,11 @@ class RelpConnection(StreamConnection):
             messages = []
             self._obey(frame)
         self._keep(messages)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._follower is not None:
+            self._follower.end(is_clean=self._is_closed)
 
     def say_goodbye(self) -> None:
         """What is not answered by now, its sender keeps."""
@@ -171,6 +176,7 @@ class RelpConnection(StreamConnection):
         while others := [task for task in self._waiting if task is not own]:
             await asyncio.wait(others)
         if not self.transport.is_closing():
+            self._is_closed = True
             self._answer(number, b"")
             self.transport.write(b"0 serverclose 0\n")
             self.transport.close()

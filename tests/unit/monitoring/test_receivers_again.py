@@ -61,7 +61,7 @@ def test_what_is_alike_but_not_sent_again_is_kept(tmp_path: Path) -> None:
     known = remembered(tmp_path, *map(received, "abc"))
     assert new(known, "x", "a", "b") == ["x", "a", "b"], "what is sent again comes first"
     assert new(known, "a", "c", "b") == ["c", "b"], "and in its order"
-    assert new(known, "a", "b", "c") == ["a", "b", "c"], "once"
+    assert new(known, "a", "b", "c") == ["a", "b", "c"], "over one connection"
 
 
 def test_another_sender_or_way_is_another_matter(tmp_path: Path) -> None:
@@ -82,6 +82,46 @@ def test_several_connections_of_a_sender_are_told_apart(tmp_path: Path) -> None:
 def test_a_window_that_was_kept_in_two_lives_is_known_as_a_whole(tmp_path: Path) -> None:
     known = remembered(tmp_path, *(received(t, port=1) for t in "ab"), *(received(t, port=2) for t in "cd"))
     assert new(known, "a", "b", "c", "d", "e") == ["e"]
+
+
+def test_a_batch_that_comes_again_cut_into_requests_is_known_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As rsyslog's omelasticsearch does it: a batch that was not answered is tried message by message."""
+    kept = [*(received(t, port=1) for t in "abcd"), *(received(t, port=2) for t in "xy")]
+    follower = remembered(tmp_path, *kept).follower("relp-tcp", "10.0.0.1")
+
+    def request(*texts: str) -> list[str]:
+        messages = [Received(t.encode(), 0, "relp-tcp", "10.0.0.1", 3) for t in texts]
+        return [m.raw.decode() for m in follower.new(messages, begins=True)]
+
+    assert (request("b"), request("c"), request("n"), request("d", "e")) == ([], [], ["n"], ["e"])
+    assert request("d") == ["d"], "once"
+    assert request("x") == []
+    monkeypatch.setattr(again, "EXPECTED_S", -1.0)
+    assert request("y") == ["y"], "too late"
+
+
+def test_a_connection_that_breaks_leaves_what_it_took_up_to_the_next(tmp_path: Path) -> None:
+    known = remembered(tmp_path, *map(received, "abcd"))
+    for answered in range(4):
+        follower = known.follower("relp-tcp", "10.0.0.1")
+        messages = [Received(t.encode(), 0, "relp-tcp", "10.0.0.1", 7) for t in "abcd"[answered:]]
+        assert follower.new(messages[:2]) == []
+        follower.end(is_clean=False)
+    follower = known.follower("relp-tcp", "10.0.0.1")
+    assert follower.new(messages[-1:]) == []
+    follower.end(is_clean=True)
+    assert new(known, "d") == ["d"], "it was answered"
+
+
+def test_a_connection_that_ends_with_all_answered_leaves_what_it_was_not_sent(tmp_path: Path) -> None:
+    known = remembered(tmp_path, *map(received, "abcd"))
+    follower = known.follower("relp-tcp", "10.0.0.1")
+    assert follower.new([Received(b"a", 0, "relp-tcp", "10.0.0.1", 7)]) == []
+    follower.end(is_clean=True)
+    assert new(known, "a") == ["a"]
+    assert new(known, "b", "c", "d", "e") == ["e"]
 
 
 def test_what_came_long_before_the_end_was_answered(tmp_path: Path) -> None:
