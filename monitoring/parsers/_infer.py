@@ -32,7 +32,11 @@ _FAILED = re.compile(
     r"den(?:y|ied)|rejected|refused)\b",
     re.IGNORECASE,
 )
-_WORKED = re.compile(r"\b(?:success(?:ful|fully)?|succeeded|accepted|passed|granted|ok)\b", re.IGNORECASE)
+_WORKED = re.compile(
+    r"\b(?:success(?:ful|fully)?|succeeded|accepted|passed|granted|ok|(?:logged|signed)[ -]?(?:in|on)|"
+    r"has authenticated)\b",
+    re.IGNORECASE,
+)
 _THREAT = re.compile(
     r"\b(?:attacks?|intrusions?|exploits?|threats?|signatures?|ips|ids|scans?|flood|dos|ddos|suspicious|anomal\w{1,4}|brute)\b",
     re.IGNORECASE,

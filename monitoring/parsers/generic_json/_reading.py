@@ -47,6 +47,9 @@ _SOURCE = re.compile(
     r"src|source|client|remote|attack|peer|from|caller|actor|user|origin|login|request|external|initiat"
 )
 _DESTINATION = re.compile(r"dst|dest|target|server|victim|resp|local|internal_ip|host_?ip")
+_FAR = frozenset(
+    ("remote", "peer", "client", "from", "clientaddr", "remoteaddr", "peeraddr", "client_addr", "peer_addr")
+)
 _HOST = re.compile(r"host|device|machine|agent|computer|endpoint|node|sensor|asset")
 LONGEST_WORD, LONGEST_KEY = 256, 128
 _APART = re.compile(r"[_.\-:/]|(?<=[a-z])(?=[A-Z])")  # between the words of a name
@@ -97,6 +100,7 @@ def fields_of(pairs: Pairs) -> Fields:
         del fields["event.outcome"]
     _add_status(fields, pairs)
     _add_request(fields, pairs)
+    _add_far_end(fields, pairs)
     _add_addresses(fields, pairs)
     _add_said(fields)
     words = _words(pairs)
@@ -210,6 +214,12 @@ def _add_status(fields: Fields, pairs: Pairs) -> None:
 
 def _add_request(fields: Fields, pairs: Pairs) -> None:
     """`path` and `host` are the URL's where there is a request."""
+    whole = str(fields.get("url.full", ""))
+    if whole.startswith("/"):  # no more than the path of one
+        del fields["url.full"]
+        fields.setdefault("url.original", whole)
+        put(fields, "url.path", whole.partition("?")[0])
+        put(fields, "url.query", whole.partition("?")[2] or None)
     if "http.request.method" not in fields:
         return
     for key, value in pairs.items():
@@ -245,6 +255,13 @@ def _addresses(pairs: Pairs) -> Iterable[tuple[str, str]]:
             address = ip_text(one)
             if address is not None:
                 yield key, address
+
+
+def _add_far_end(fields: Fields, pairs: Pairs) -> None:
+    """`remote: 10.0.0.1:5`: an address and its port below a key that says whose they are."""
+    for key, value in pairs.items():
+        if "source.ip" not in fields and key.rpartition(".")[2].lower() in _FAR and isinstance(value, str):
+            put(fields, "source.ip", value)
 
 
 def _words(pairs: Pairs) -> str:

@@ -14,6 +14,7 @@ _WORDS = ("action", "act", "status", "result", "outcome", "event", "eventtype", 
           "reason", "cat", "category", "name", "operation", "disposition")  # fmt: skip
 _STOP = re.compile(r"=(?:\"[^\"]{0,512}\"|[^=\s,;|\t]{0,512})([,;|\t])[ ]?[\w.-]{1,64}=")
 _ENDS = ("ip", "addr", "remote", "peer", "rhost", "rip", "from", "client", "remote_host", "host_ip")
+_URIS = ("uri", "url", "path", "request_uri")
 _DATE, _TIME = ("date", "day"), ("time", "clock")
 
 
@@ -34,6 +35,13 @@ def parse(line: Line) -> dict[str, Value] | None:
     status = lower.get("status", "")
     if "http.request.method" in fields and status.isdecimal():
         put(fields, "http.response.status_code", status)
+    whole = next((str(value) for key, value in lower.items() if key in _URIS), "")
+    if whole.startswith("/") and "http.request.method" in fields:
+        if str(fields.get("url.full", "")).startswith("/"):
+            del fields["url.full"]
+        fields.setdefault("url.original", whole)
+        put(fields, "url.path", whole.partition("?")[0])
+        put(fields, "url.query", whole.partition("?")[2] or None)
     if "event.outcome" in fields:
         outcome = outcome_of(str(fields["event.outcome"]))
         if outcome == "unknown":

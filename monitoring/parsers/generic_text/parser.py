@@ -39,7 +39,9 @@ _NAMED = re.compile(
     r"(?i: (?:failed|failure|failures|denied|successful|success|succeeded|rejected|exceeded|attempt|error))?"
     r"(?: made)?(?: by| for)(?: (?:invalid|illegal|unknown|nonexistent|the|user|account)){0,3} "
     r"|(?i:log[- ]?in)[:=] ?|(?i:\bauthenticat\w{1,3}(?: of)?(?: the)?(?: locked)?(?: user)?) \["
-    r"|(?i:\buser (?:denied|unknown|rejected|not found))[:=] |\bprovided was )"
+    r"|(?i:\buser (?:denied|unknown|rejected|not found))[:=] |\bprovided was "
+    r"|(?i:\b(?:auth\w{0,12}|log[- ]?[io]n|password) (?:failed|failure|denied|rejected|succeeded|successful)\b)"
+    r"[^'\"]{0,96} for )"
     r"[\"'<\[(]?([A-Za-z0-9_][\w.@\\$+-]{0,127})"
 )
 _NO_USER = frozenset(

@@ -27,6 +27,9 @@ _WEBLOGIC = re.compile(r"#{2,4}<([^<>]{10,64})> <(\w{1,16})> <([^<>]{1,64})> <([
                        r"(?:<[^>]{0,512}>+ ){0,6}?"
                        r"(?:<(\d{13})> )?(?:<[^>]{0,512}> )?<([A-Z]{2,16}-\d{3,7})> <(.*)> ?\Z", re.DOTALL)  # fmt: skip
 _LOGGER_LAST = re.compile(r" \(([\w.$]{3,255})\)\Z")
+_NO_NODE = re.compile(
+    r"(?i)(?:req|request|trace|span|corr|thread|main|worker|pool|exec)\b|[0-9a-f-]{8,36}\Z|.{0,64}[, =]"
+)
 _FROM = {"level": "log.level", "logger": "log.logger", "thread": "process.thread.name", "when": "@timestamp"}
 _KEYS = {
     "timestamp": "@timestamp", "@timestamp": "@timestamp", "level": "log.level", "component": "log.logger",
@@ -53,7 +56,9 @@ def parse(line: Line) -> dict[str, Value] | None:
             if name in _FROM:
                 put(fields, _FROM[name], value)
         text = match["text"]
-        put(fields, "host.name", match.groupdict().get("node"))
+        node = match.groupdict().get("node") or ""
+        if _NO_NODE.match(node) is None:
+            put(fields, "host.name", node)
         last = _LOGGER_LAST.search(text)
         if last is not None:
             fields.setdefault("log.logger", last[1])
