@@ -58,7 +58,7 @@ class Header(NamedTuple):
 
 
 _RFC5424 = re.compile(
-    r"(?:<(\d{1,3})>)? {0,2}1 (\d{4}-\d{2}-\d{2}[T ]\S+|-|\d{10}(?:\.\d{1,9})?) (\S{1,255}) (\S{1,255}) "
+    r"(?:<(\d{1,3})>)? {0,2}1 {1,2}(\d{4}-\d{2}-\d{2}[T ]\S+|-|\d{10}(?:\.\d{1,9})?) (\S{1,255}) (\S{1,255}) "
     r"(\S{1,128}) (\S{1,64}) "
     r"(-|(?:\[[^\s\]=\"]+(?: [^\s\]=\"]+=\"(?:[^\"\\]|\\.)*\")* ?\])+)(?: (.*))?\Z",
     re.DOTALL,
@@ -335,6 +335,7 @@ def _host(text: str) -> tuple[str, str]:
         or host[0] in '%<{["(|'
         or host.endswith(":")
         or "=" in host
+        or host.startswith(("CEF:", "LEEF:"))
     ):
         if host.endswith(":") and space and (_is_host_before_colon(host, rest) or ("[" not in host and IS_MARK(rest))):
             return host[:-1], rest

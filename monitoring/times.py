@@ -14,12 +14,14 @@ from typing import NamedTuple
 
 _MONTH = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 MONTHS = {name: number for number, name in enumerate(_MONTH.split("|"), 1)}
+MONTHS |= {name.upper(): number for name, number in MONTHS.items()}  # some write them so
+_MON = "|".join(MONTHS)
 _CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2}):(?P<second>\d{2})(?:[.,:](?P<fraction>\d{1,9}))?(?:\.\d{1,3})?"
 _HALF = r"(?: ?(?P<half>[AaPp][Mm])\b(?:\.(?P<milli>\d{1,6}))?)?"
-_ZONE = r"(?: ?\(?(?P<zone>Z|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?(?!\d)|[A-Z]{2,5}(?![\w-]))\)?)?"
+_ZONE = r"(?: ?\(?(?P<zone>Z|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?(?!\d)|(?!(?:CEF|LEEF):)[A-Z]{2,5}(?![\w-]))\)?)?"
 _WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},? +)?"
 _BSD = re.compile(
-    rf"[*.!;]?{_WEEKDAY}(?P<month>{_MONTH})[a-z]{{0,6}} {{1,2}}(?P<day>\d{{1,2}}),?(?: (?P<year>\d{{4}}),?)? {{1,2}}"
+    rf"[*.!;]?{_WEEKDAY}(?P<month>{_MON})[a-z]{{0,6}} {{1,2}}(?P<day>\d{{1,2}}),?(?: (?P<year>\d{{4}}),?)? {{1,2}}"
     rf"{_CLOCK}{_HALF}(?: (?P<late>\d{{4}})(?=[ ,\]]|: |\Z))?{_ZONE}(?: (?P<last>(?:19|20)\d{{2}})(?=[ ,\]]|: |\Z))?"
 )
 _PLAIN = re.compile(

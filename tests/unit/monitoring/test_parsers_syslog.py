@@ -66,6 +66,10 @@ FORMS = [
     ("<34>Nov 22 10:15:04 web1 just words", "2026-11-22T03:15:04", "web1", "", "just words"),
     ("<34> 11/22/2026:10:15:04 GMT ns1 x : y", "2026-11-22T10:15:04", "ns1", "", "x : y"),  # NetScaler
     ("<34>Nov 22 10:15:04 web1 CEF: 0|V|P|1|2|n|3|a=b", "2026-11-22T03:15:04", "web1", "", "CEF: 0|V|P|1|2|n|3|a=b"),
+    ("<34>Nov 22 10:15:04 CEF:0|V|P|1|2|n|3|a=b", "2026-11-22T03:15:04", None, "", "CEF:0|V|P|1|2|n|3|a=b"),
+    ("<34>Nov 22 10:15:04 LEEF:1.0|V|P|1|2|a=b", "2026-11-22T03:15:04", None, "", "LEEF:1.0|V|P|1|2|a=b"),
+    ("<34>NOV 22 10:15:04 web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),
+    ("<34>1  2026-11-22T03:15:04Z web1 su - - - hello", "2026-11-22T03:15:04", "web1", "su", "hello"),  # Claroty
     ("<34>Nov 22 10:15:04 b1 notice mcpd[65]: hello", "2026-11-22T03:15:04", "b1", "mcpd", "hello"),  # BIG-IP
     (" Nov 22 10:15:04 web1 su: hello", "2026-11-22T03:15:04", "web1", "su", "hello"),  # a priority was taken off
     ("1 2026-11-22T10:15:04+07:00 gw1 some words", "2026-11-22T03:15:04", "gw1", "", "some words"),
