@@ -102,6 +102,16 @@ def table(size: int, columns: Mapping[str, Buffers]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema())
 
 
+def of_file(rows: pa.Table, columns: str) -> pa.Table:
+    """Rows as a file of the column list `columns` has them, as ours: other programs name inner types in their own way.
+
+    Those of another list are taken apart and put together again.
+    """
+    if columns == schema_hash():
+        return rows.select(schema().names).cast(schema())
+    return table_of([event_of(row) for row in rows.to_pylist()])
+
+
 def event_of(row: dict[str, Any]) -> Event:
     """The event of one row (column name -> value, empty columns may be absent)."""
     fields: dict[str, Value] = {}

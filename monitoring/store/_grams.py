@@ -18,7 +18,6 @@ from typing import IO
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from canh_native import Grams
 
 from monitoring import ecs
@@ -91,30 +90,38 @@ def of_ids(ids: Sequence[bytes]) -> Need:
     return Need(some=tuple(of_value(_columns.ID, one) for one in ids))
 
 
-def write(path: Path) -> None:
-    """Make the file of a merged segment. Raises OSError, ArrowException."""
-    grams, times = Grams(), []
-    columns = [_columns.TIME, *_TEXTS, *sorted(_valued())]
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=BLOCK, columns=columns, use_threads=False):
-            grams.next()
-            ends = pc.min_max(batch.column(_columns.TIME).cast(pa.int64()))
-            times.append([ends["min"].as_py() or 0, ends["max"].as_py() or 0])
-            for name in columns[1:]:
-                column = batch.column(name)
+class Blocks:
+    """What stands in the blocks of a segment, gathered while it is written."""
+
+    def __init__(self) -> None:
+        self._grams, self._times = Grams(), list[Span]()
+
+    def add(self, rows: pa.Table) -> None:
+        """The next rows, whole blocks of them but at the end."""
+        rows = rows.combine_chunks()
+        for begin in range(0, len(rows), BLOCK):
+            block = rows.slice(begin, BLOCK)
+            self._grams.next()
+            ends = pc.min_max(block.column(_columns.TIME).cast(pa.int64()))
+            self._times.append((ends["min"].as_py() or 0, ends["max"].as_py() or 0))
+            for name in (*_TEXTS, *_valued()):
+                column = block.column(name)
                 if column.null_count < len(column):
-                    _add(grams, name, column)
-    head = json.dumps({"format": FORMAT, "times": times}, separators=(",", ":")).encode() + b"\n"
-    part = path.with_name(f".{path.name}{SUFFIX}")
-    try:
-        with part.open("wb") as out:
-            out.write(head + grams.rows())
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(beside(path))
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+                    _add(self._grams, name, column.chunk(0))
+
+    def write(self, path: Path) -> None:
+        """Make the file beside a segment. Raises OSError."""
+        head = json.dumps({"format": FORMAT, "times": self._times}, separators=(",", ":")).encode() + b"\n"
+        part = path.with_name(f".{path.name}{SUFFIX}")
+        try:
+            with part.open("wb") as out:
+                out.write(head + self._grams.rows())
+                out.flush()
+                os.fsync(out.fileno())
+            part.replace(beside(path))
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def beside(path: Path) -> Path:

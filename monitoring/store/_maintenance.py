@@ -9,30 +9,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
 from monitoring.errors import StoreError
 from monitoring.retention import Retention
-from monitoring.store import _columns, _duck, _grams
+from monitoring.store import _grams, _merging
 from monitoring.store._manifest import Manifest, Segment
-from monitoring.store._segment import PART, make_folder, seal
+from monitoring.store._segment import write_tables
 
 GRACE = timedelta(seconds=60)  # a query takes less
 SETTLED = timedelta(minutes=2)  # after its end an hour gets no more segments but from a backlog
 FAN_IN = (4, 8, 8)  # this many segments of level 0, 1, 2 become one of the next
+LARGE = (8_192, 32_768)  # rows from which on a segment as written is of level 1, 2
 WHOLE = 9  # level of what is merged for good
-MOST_ROWS = 2_000_000  # a segment is not merged beyond this: sorting more takes more than MEMORY
+MOST_ROWS = 2_000_000  # a segment is not merged beyond this
 ENOUGH_FOR_GRAMS = 16_384  # rows; less is read faster than looked up
-# Newest first, as it is asked for: whoever wants the newest hundred reads the first row groups and stops.
-ORDER = 'ORDER BY "@timestamp" DESC'
-FORMAT = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, ROW_GROUP_SIZE 32768"
-MEMORY = "512MB"  # of a merge; with half of it two million rows took 93 CPU seconds instead of 20, or failed
 DAY_ROWS = 1_000_000  # the hours of a quiet day become one segment
 
 
@@ -106,28 +101,20 @@ def expired(manifest: Manifest, retention: Retention, now: datetime) -> list[Seg
 
 def carry_out(folder: Path, merge: Merge) -> Segment:
     """Write the merged segment, newest first. Raises StoreError."""
-    path = folder / merge.file
-    make_folder(folder, path.parent)
-    part = path.with_name(f".{path.name}{PART}")
+    is_found = sum(p.rows for p in merge.parts) >= ENOUGH_FOR_GRAMS
     try:
-        with _duck.connect(memory=MEMORY, threads=1, spill=folder / ".spill") as database:
-            source = _duck.source(database, folder, merge.parts)
-            database.execute(f"COPY (SELECT {names()} FROM {source} {ORDER}) TO {_duck.literal(str(part))} ({FORMAT})")  # noqa: S608
-        rows = sum(p.rows for p in merge.parts)
-        least, greatest = min(p.min_us for p in merge.parts), max(p.max_us for p in merge.parts)
-        sealed = seal(folder, merge.file, part, rows, least, greatest, merge.level)
-        if rows >= ENOUGH_FOR_GRAMS:
-            with suppress(OSError, pa.ArrowException):  # without it the segment is read
-                _grams.write(folder / merge.file)
-        return sealed
-    except (duckdb.Error, OSError) as error:
-        part.unlink(missing_ok=True)
-        raise StoreError(f"segments could not be merged: {error}", where=path.parent, fix="free disk space") from error
+        tables = _merging.newest_first(folder, merge.parts)
+        return write_tables(folder, merge.file, tables, level=merge.level, is_found=is_found)
+    except (pa.ArrowException, OSError) as error:
+        where = (folder / merge.file).parent
+        raise StoreError(f"segments could not be merged: {error}", where=where, fix="free disk space") from error
+    finally:
+        pa.default_memory_pool().release_unused()
 
 
-def names() -> str:
-    """The columns of a segment as a SELECT lists them."""
-    return ", ".join(_duck.quoted(field.name) for field in _columns.schema())
+def level_of(rows: int) -> int:
+    """The level of a segment as written: what a backlog is stored in is as large as what was merged once or twice."""
+    return sum(rows >= enough for enough in LARGE)
 
 
 def end_of(span: str) -> datetime:

@@ -28,7 +28,7 @@ from monitoring.rows import Rows, rows_of
 from monitoring.sink import Refusal
 from monitoring.store import _columns, _grams, _maintenance, _manifest
 from monitoring.store._manifest import Manifest, Segment
-from monitoring.store._segment import write_table
+from monitoring.store._segment import write_tables
 from monitoring.store.lock import locked
 
 MAINTAIN_EVERY_S = 15.0
@@ -76,7 +76,9 @@ class StoreWriter:
         try:
             for (stream, hour), tables in sorted(self._pending.items()):
                 name = f"{stream}/{hour}/{uuid4().hex}.parquet"
-                written.append(write_table(self._folder, name, pa.concat_tables(tables), level=0))
+                table = pa.concat_tables(tables)
+                level = _maintenance.level_of(len(table))
+                written.append(write_tables(self._folder, name, [table], level=level))
             with self._changing:
                 segments = (*self._manifest.segments, *written)
                 self._publish(replace(self._manifest, segments=segments, checkpoint=checkpoint))

@@ -2,8 +2,8 @@
 
 Documents: five kinds of lines of 300 hosts, evenly over 24 hours. Each kind's constant columns are those the real
 pipeline gives its line; what varies (time, host, addresses, ports, names, numbers, the line itself) is made in SQL,
-because parsing 50 million lines takes an hour. Each hour becomes one segment, written with the statement of the
-store's own last merge of an hour. CANH_BENCH_DOCUMENTS says how many (3 million unless told).
+because parsing 50 million lines takes an hour. Each hour becomes one segment, written as the store's
+own last merge of an hour is. CANH_BENCH_DOCUMENTS says how many (3 million unless told).
 The floor is reading: the same columns of the same files by DuckDB without an index, rows counted.
 """
 
@@ -21,13 +21,14 @@ from pathlib import Path
 from uuid import UUID
 
 import duckdb
+import pyarrow as pa
 
 from inventory import load
 from monitoring.pipeline import Pipeline
 from monitoring.spool import SpoolRecord
-from monitoring.store import Store, _columns, _duck, _grams, _maintenance, _manifest
+from monitoring.store import Store, _columns, _duck, _maintenance, _manifest, _merging
 from monitoring.store._manifest import Manifest, Segment
-from monitoring.store._segment import make_folder, seal
+from monitoring.store._segment import write_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = int(os.environ.get("CANH_BENCH_DOCUMENTS", "3000000"))
@@ -77,6 +78,7 @@ def fill(data_dir: Path, documents: int) -> None:
     """A store of so many documents, an hour a segment, published as a writer would."""
     store = data_dir / "store"
     database = _duck.connect(memory="3GB", spill=data_dir / "spill")
+    database.execute("SET preserve_insertion_order = true")  # newest first, as the store's merges write
     database.register("shapes_arrow", _shapes())
     database.execute("CREATE TABLE shapes AS SELECT row_number() OVER () - 1 AS shape, * FROM shapes_arrow")
     segments = [_segment(store, database, hour, documents // HOURS) for hour in range(HOURS)]
@@ -87,16 +89,11 @@ def fill(data_dir: Path, documents: int) -> None:
 def _segment(store: Path, database: duckdb.DuckDBPyConnection, hour: int, rows: int) -> Segment:
     begin = START + timedelta(hours=hour)
     name = f"log/{begin:%Y%m%d%H}/{hour:032x}.parquet"
-    make_folder(store, (store / name).parent)
-    part = (store / name).with_name(f".{hour}.part")
-    database.execute(
-        f"COPY (SELECT {_maintenance.names()} FROM ({_hour(begin, rows)}) {_maintenance.ORDER}) "
-        f"TO {_duck.literal(str(part))} ({_maintenance.FORMAT})"
-    )
-    low = int(begin.timestamp() * 1_000_000)
-    sealed = seal(store, name, part, rows, low, low + 3_600_000_000 - 1, _maintenance.WHOLE)
-    _grams.write(store / name)
-    return sealed
+    names = ", ".join(_duck.quoted(field.name) for field in _columns.schema())
+    rows_sql = f'SELECT {names} FROM ({_hour(begin, rows)}) ORDER BY "@timestamp" DESC'
+    batches = database.sql(rows_sql).to_arrow_reader(_merging.ROWS)
+    tables = (_columns.of_file(pa.Table.from_batches([batch]), _columns.schema_hash()) for batch in batches)
+    return write_tables(store, name, tables, level=_maintenance.WHOLE, is_found=True)
 
 
 def _shapes() -> object:
