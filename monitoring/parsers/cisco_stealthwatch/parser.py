@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from monitoring.parsers import Line, Pairs
+from monitoring.parsers import Line, Pairs, any_pairs
 
 
 def read(line: Line) -> Pairs | None:
+    if "LEEF:" in line.text or "CEF:" in line.text:
+        return any_pairs(line)
     parts = line.text[:16384].split("|")
     if len(parts) < 5:
         return None
