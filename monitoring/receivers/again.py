@@ -5,8 +5,8 @@ the connection ends there, the message is here and comes again. RELP numbers it 
 `_bulk` has no numbers, so the protocol cannot tell it from a second one that is the same octet for octet. What can be
 told: unanswered messages come again in their order, from the same address, first thing. So the end of what each
 connection brought is remembered (after a start: from the end of the spool), and where a connection or a request
-begins within it, what follows in the same order is known already. Each memory serves one connection; when that breaks
-the next one.
+begins within it, what follows in the same order is known already. What a sender saw answered is forgotten: a connection
+that ends in good order has seen all of it, one that breaks leaves its memory to the next.
 
 An inform has a request-id that stays when it is sent again: there it is a plain question whether it was kept.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitoring.spool import Received, SpoolReader
@@ -31,7 +32,12 @@ REASON = "sent-again"
 
 _Sender = tuple[str, str]  # receiver and address
 _Run = list[int]
-_Memory = tuple[float, _Run]  # since when, monotonic seconds
+
+
+@dataclass(slots=True)
+class _Memory:
+    at: float  # monotonic seconds
+    run: _Run  # in order; what a sender saw answered is cut off its front
 
 
 class Again:
@@ -71,23 +77,14 @@ class Again:
         """For what comes over a new connection."""
         return Follower(self, (receiver, peer))
 
-    def taken_up(self, sender: _Sender, digest: int) -> _Memory | None:
-        """The memory with this message, which is forgotten; None when it is in none."""
+    def with_message(self, sender: _Sender, digest: int, but: Sequence[_Memory]) -> _Memory | None:
+        """The memory that has this message, if any; but those."""
         held = self._runs.get(sender)
         if not held:
             return None
         since = time.monotonic() - REMEMBERED_S
-        held[:] = [(at, run) for at, run in held if at >= since]
-        for index, (_, run) in enumerate(held):
-            if digest in run:
-                return held.pop(index)
-        return None
-
-    def give_back(self, sender: _Sender, memories: Iterable[_Memory]) -> None:
-        """The connection that took them up ended: they serve the next one."""
-        for at, run in memories:
-            self._add(sender, run, at)
-        self._bound()
+        held[:] = [memory for memory in held if memory.run and memory.at >= since]
+        return next((m for m in held if digest in m.run and all(m is not one for one in but)), None)
 
     def has_inform(self, peer: str, raw: bytes) -> bool:
         """Whether the same one was kept a moment ago."""
@@ -101,16 +98,16 @@ class Again:
         self._bound()
 
     def _add(self, sender: _Sender, run: _Run, now: float) -> None:
-        self._runs.setdefault(sender, []).append((now, run))
+        self._runs.setdefault(sender, []).append(_Memory(now, run))
 
     def _bound(self) -> None:
         """The oldest go first."""
         while len(self._informs) > MOST:
             del self._informs[next(iter(self._informs))]
-        total = sum(len(run) for held in self._runs.values() for _, run in held)
+        total = sum(len(memory.run) for held in self._runs.values() for memory in held)
         while total > MOST:
             sender = next(iter(self._runs))
-            total -= sum(len(run) for _, run in self._runs.pop(sender))
+            total -= sum(len(memory.run) for memory in self._runs.pop(sender))
 
 
 class Follower:
@@ -122,14 +119,16 @@ class Follower:
 
     def __init__(self, again: Again, sender: _Sender) -> None:
         self._again, self._sender = again, sender
+        self._taken: list[_Memory] = []  # the last one is where we are
         self._rest: _Run = []  # what is expected next, last one first
-        self._taken: list[_Memory] = []
         self._matched_at = 0.0  # monotonic seconds
         self._begins, self._is_over = True, False
 
     def new(self, messages: Iterable[Received], *, begins: bool = False) -> list[Received]:
-        """Those of the next messages that are not kept already. begins: they are a request's."""
+        """Those of the next messages that are not kept already. begins: they are a request's, so its sender has seen
+        the answer to the one before."""
         if begins:
+            self._settle()
             self._is_over, self._begins = False, True
             if time.monotonic() - self._matched_at > EXPECTED_S:
                 self._rest = []
@@ -138,21 +137,23 @@ class Follower:
         return [m for m in messages if not self._is_known(hash(m.raw))]
 
     def end(self, *, is_clean: bool) -> None:
-        """The connection has ended: in the middle of something, or (is_clean) with all of it answered."""
-        rest = [(self._taken[-1][0], self._rest[::-1])] if self._rest else []
-        self._again.give_back(self._sender, rest if is_clean else self._taken)
-        self._taken, self._rest = [], []
+        """The connection has ended: in the middle of something, or (is_clean) with all answers seen."""
+        if is_clean:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Forget what came by now."""
+        for memory in self._taken[:-1]:
+            memory.run = []
+        for memory in self._taken[-1:]:
+            if len(self._rest) < len(memory.run):
+                memory.run = self._rest[::-1]
 
     def _is_known(self, digest: int) -> bool:
         if self._is_over:
             return False
-        memory = None
         if self._rest[-1:] != [digest] and (self._begins or not self._rest):
-            # Another run: this one is at its end, and what was kept after another start may follow.
-            memory = self._again.taken_up(self._sender, digest)
-        if memory is not None:
-            self._taken.append(memory)
-            self._rest = memory[1][memory[1].index(digest) :][::-1]
+            self._look(digest)
         self._begins = False
         if self._rest[-1:] == [digest]:
             self._rest.pop()
@@ -160,6 +161,13 @@ class Follower:
             return True
         self._is_over = True
         return False
+
+    def _look(self, digest: int) -> None:
+        """At the beginning; or at the end of a memory: what was kept after another start may follow."""
+        memory = self._again.with_message(self._sender, digest, self._taken)
+        if memory is not None:
+            self._taken.append(memory)
+            self._rest = memory.run[memory.run.index(digest) :][::-1]
 
 
 def _inform(peer: str, raw: bytes) -> int:
