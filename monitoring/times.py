@@ -58,6 +58,7 @@ ZONES: dict[str, tzinfo] = {
     }.items()
     for name in names.split()
 }  # fmt: skip
+_EPOCH_DIGITS = frozenset((10, 13, 16, 19))  # seconds, milli-, micro- and nanoseconds
 _DAY, _YEAR = timedelta(days=1), timedelta(days=364)
 # Within a year before a moment and a day after it, by more than hours: the year meant is the same all through an hour.
 _SURELY_PAST, _SURELY_NEXT = timedelta(days=362), timedelta(hours=20)
@@ -104,7 +105,11 @@ def read(text: str, at: int = 0, *, received: datetime, zone: tzinfo) -> Reading
 
 def moment_of(text: str, *, received: datetime, zone: tzinfo) -> Reading | None:
     """The moment a field of its own states, whatever its form; None when it states none."""
-    return read(text.strip().lstrip("["), received=received, zone=zone)
+    text = text.strip().lstrip("[")
+    if text.isdecimal() and len(text) in _EPOCH_DIGITS:
+        when = _epoch(text)
+        return None if when is None else Reading(when, "line", len(text))
+    return read(text, received=received, zone=zone)
 
 
 def plain_moment(written: str, received: datetime, zone: tzinfo) -> datetime | None:
