@@ -12,11 +12,33 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use regex::Regex;
 
-#[rustfmt::skip]
-pub const NOTHING: &[&str] = &[
-    "", "-", "--", "N/A", "n/a", "NA", "null", "NULL", "(null)", "none", "None", "undefined", "<unknown>", "(none)",
-    "<null>",
-];
+macro_rules! nothing {
+    ($($word:literal),*) => {
+        pub const NOTHING: &[&str] = &[$($word),*];
+
+        /// Words that stand for no value.
+        pub fn is_nothing(text: &str) -> bool {
+            text.len() <= LONGEST_NOTHING && matches!(text, $($word)|*)
+        }
+    };
+}
+nothing!(
+    "",
+    "-",
+    "--",
+    "N/A",
+    "n/a",
+    "NA",
+    "null",
+    "NULL",
+    "(null)",
+    "none",
+    "None",
+    "undefined",
+    "<unknown>",
+    "(none)",
+    "<null>"
+);
 const LONGEST_NOTHING: usize = 9;
 const MOST_NAMES: usize = 8192;
 const LONGEST_NAME: usize = 32; // octets of a protocol's name
@@ -67,13 +89,14 @@ const BAD: &[&str] = &[
 ];
 const SPACED_DOMAINS: &[&str] = &["NT AUTHORITY", "NT SERVICE", "Window Manager", "Font Driver Host", "IIS APPPOOL"];
 
-/// Words that stand for no value.
-pub fn is_nothing(text: &str) -> bool {
-    text.len() <= LONGEST_NOTHING && NOTHING.contains(&text)
-}
-
 /// Without the white space at both ends, as Python's `str.strip` sees it.
 pub fn strip(text: &str) -> &str {
+    if let [first, .., last] = text.as_bytes()
+        && first.is_ascii_graphic()
+        && last.is_ascii_graphic()
+    {
+        return text;
+    }
     text.trim_matches(|c: char| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c))
 }
 
