@@ -79,13 +79,13 @@ class Index:
 
     def parse(self, line: Line, *, receiver: str = "", hint: str = "") -> tuple[Parser, Parsed] | None:
         """The parser that knows the message and what it says; None when none does."""
-        tried: list[Parser] = []
+        tried: set[Parser] = set()
         for parser in self._candidates(line, receiver, hint):
             if parser not in tried:
-                tried.append(parser)
                 parsed = parser.parse(line)
                 if parsed is not None:
                     return parser, parsed
+                tried.add(parser)
         return None
 
     def parse_whole(self, line: Line) -> tuple[Parser, Parsed] | None:
@@ -128,9 +128,8 @@ class Index:
             if enterprise is not None:  # says more than the name of a program that many vendors have
                 yield from self.by_enterprise.get(enterprise[1], ())
         app = line.app_name
-        known = self.by_app_name.get(app) or self.by_app_name.get(app.rpartition("/")[2].lower())
-        if known:
-            yield from known
+        if app:
+            yield from self.by_app_name.get(app) or self.by_app_name.get(app.rpartition("/")[2].lower(), ())
         if line.platform in self.by_platform:
             yield from self.by_platform[line.platform]
         if line.document is not None:

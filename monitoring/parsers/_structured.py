@@ -63,7 +63,7 @@ class Structured:
     """What one parser does with the pairs of a message."""
 
     read: Read
-    requires: tuple[str, ...]
+    requires: Set[str]
     only: Conditions
     keys: tuple[tuple[str, str], ...]  # (key, field), the preferred key of a field last
     table: KeyTable  # the same, compiled
@@ -84,7 +84,7 @@ class Structured:
             keys = (*_keys_of(name), *keys)
         return cls(
             read=_reader(document, own),
-            requires=tuple(document.get("requires", ())),
+            requires=frozenset(document.get("requires", ())),
             only=Conditions([_condition(key, wanted) for key, wanted in document.get("only", {}).items()]),
             keys=keys,
             table=KeyTable(keys),
@@ -101,7 +101,7 @@ class Structured:
     def pairs_of(self, line: Line) -> Pairs | None:
         """The pairs; None when the message is not of this kind."""
         pairs = self.read(line)
-        if not pairs or not all(key in pairs for key in self.requires):
+        if not pairs or not pairs.keys() >= self.requires:
             return None
         return pairs if self.only.hold(pairs) else None
 

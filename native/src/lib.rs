@@ -134,12 +134,15 @@ impl Beginnings {
 #[pyo3(signature = (text, stop = ' '))]
 fn pairs<'py>(py: Python<'py>, text: &str, stop: char) -> PyResult<Bound<'py, PyDict>> {
     let stop = u8::try_from(stop).map_err(|_| PyValueError::new_err("stop: one ASCII character"))?;
+    let written = text::pairs(text, stop);
     let found = PyDict::new(py);
     fields::with_keys(|keys| {
-        for (key, value) in text::pairs(text, stop) {
-            let key = keys.get(py, key);
-            if !found.contains(&key)? {
-                found.set_item(key, value)?;
+        for (key, value) in &written {
+            found.set_item(keys.get(py, key), value)?;
+        }
+        if found.len() < written.len() {
+            for (key, value) in written.iter().rev() {
+                found.set_item(keys.get(py, key), value)?; // the first one stays
             }
         }
         Ok(found)

@@ -22,7 +22,8 @@ struct Target {
 /// The keys of a parser. Of two keys for one field the first written counts, wherever it stands in the message.
 #[pyclass(frozen, module = "canh_native")]
 pub struct KeyTable {
-    targets: HashMap<String, Vec<Target>>,
+    places: Py<PyDict>, // key -> place in `targets`; a dictionary knows the hash of a text, which is as long as all else
+    targets: Vec<Vec<Target>>,
     ranked: usize, // fields that several keys may fill
 }
 
@@ -30,33 +31,43 @@ pub struct KeyTable {
 impl KeyTable {
     /// keys: (key, field), the preferred key of a field last.
     #[new]
-    fn new(py: Python<'_>, keys: Vec<(String, String)>) -> Self {
+    fn new(py: Python<'_>, keys: Vec<(String, String)>) -> PyResult<Self> {
         let mut count: HashMap<&str, usize> = HashMap::new();
         for (_, name) in &keys {
             *count.entry(name).or_default() += 1;
         }
         let mut places: HashMap<&str, usize> = HashMap::new();
-        let mut targets: HashMap<String, Vec<Target>> = HashMap::new();
+        let known = PyDict::new(py);
+        let mut targets: Vec<Vec<Target>> = Vec::new();
         for (at, (key, name)) in keys.iter().enumerate() {
             let (mut rank, mut place) = (0, 0);
             if count[name.as_str()] > 1 {
                 let next = places.len();
                 (rank, place) = ((keys.len() - at) as u32, *places.entry(name).or_insert(next));
             }
-            targets.entry(key.clone()).or_default().push(Target { name: Name::of(py, name), rank, place });
+            let key = PyString::intern(py, key);
+            let number = match known.get_item(&key)? {
+                Some(number) => number.extract()?,
+                None => {
+                    known.set_item(&key, targets.len())?;
+                    targets.push(Vec::new());
+                    targets.len() - 1
+                }
+            };
+            targets[number].push(Target { name: Name::of(py, name), rank, place });
         }
         let ranked = places.len();
-        KeyTable { targets, ranked }
+        Ok(KeyTable { places: known.unbind(), targets, ranked })
     }
 
     /// Put every pair of a message that has a field.
     fn fill(&self, fields: &Bound<'_, PyDict>, pairs: &Bound<'_, PyDict>) -> PyResult<()> {
         let py = fields.py();
+        let places = self.places.bind(py);
         let mut ranks = vec![u32::MAX; self.ranked];
         for (key, value) in pairs {
-            let Ok(key) = key.cast::<PyString>() else { continue };
-            let Some(targets) = self.targets.get(&*text_of(key)) else { continue };
-            for target in targets {
+            let Some(number) = places.get_item(key)? else { continue };
+            for target in &self.targets[number.extract::<usize>()?] {
                 if target.rank == 0 {
                     target.name.put(fields, &value)?;
                 } else if target.rank <= ranks[target.place] && !is_absent(&value) {

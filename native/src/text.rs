@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use memchr::{memchr, memchr2};
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
 /// Groups of literals, of which a text must hold all, searched for in one pass whatever their number.
@@ -99,7 +100,7 @@ pub fn pairs(text: &str, stop: u8) -> Vec<(&str, Cow<'_, str>)> {
     let bytes = text.as_bytes();
     let mut found = Vec::with_capacity(64);
     let mut from = 0;
-    while let Some(step) = bytes[from..].iter().position(|byte| *byte == b'=') {
+    while let Some(step) = memchr(b'=', &bytes[from..]) {
         let equals = from + step;
         let key_start = key_start(bytes, from, equals);
         if key_start == equals {
@@ -141,7 +142,7 @@ fn value(text: &str, start: usize, stop: u8) -> (Cow<'_, str>, usize) {
 
 fn plain(text: &str, start: usize, stop: u8) -> (Cow<'_, str>, usize) {
     let bytes = text.as_bytes();
-    let end = bytes[start..].iter().position(|byte| *byte == stop).map_or(bytes.len(), |step| start + step);
+    let end = memchr(stop, &bytes[start..]).map_or(bytes.len(), |step| start + step);
     (Cow::Borrowed(text[start..end].trim_end_matches([',', ';'])), end)
 }
 
@@ -150,19 +151,16 @@ fn quoted(text: &str, start: usize, quote: u8, until: usize) -> Option<(Cow<'_, 
     let until = until.min(bytes.len());
     let mut end = start;
     let mut has_escape = false;
-    while end < until {
-        match bytes[end] {
-            b'\\' if bytes.get(end + 1).is_some_and(|next| *next == quote || *next == b'\\') => {
-                has_escape = true;
-                end += 2;
-            }
-            byte if byte == quote => {
-                let written = &text[start..end];
-                let value = if has_escape { Cow::Owned(unescaped(written)) } else { Cow::Borrowed(written) };
-                return Some((value, end + 1));
-            }
-            _ => end += 1,
+    while let Some(step) = memchr2(quote, b'\\', &bytes[end.min(until)..until]) {
+        end += step;
+        if bytes[end] == quote {
+            let written = &text[start..end];
+            let value = if has_escape { Cow::Owned(unescaped(written)) } else { Cow::Borrowed(written) };
+            return Some((value, end + 1));
         }
+        let is_escape = bytes.get(end + 1).is_some_and(|next| *next == quote || *next == b'\\');
+        has_escape |= is_escape;
+        end += if is_escape { 2 } else { 1 };
     }
     None
 }

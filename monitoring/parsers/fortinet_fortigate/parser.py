@@ -10,7 +10,6 @@ from monitoring.parsers._network import add_sentence
 
 NANOSECONDS = 1_000_000_000
 _INTERFACE_OF_USER = re.compile(r"([\w-]{1,32})\(([0-9A-Fa-f:.]{2,45})\)")  # ui="https(10.0.0.1)"
-_COMMAS = re.compile(r"date=[\d-]{8,10},")  # the mode that is called CSV
 _PREFIX = "FTNTFGT"
 _NEIGHBOUR = re.compile(r"(?i)\bneighbou?r\b.{0,96}\b(down|up|full|established|init|deleted|closed|idle)\b")
 _INTERFACE = re.compile(r"(?i)\binterface ([\w./-]{1,48}) .{0,32}\b(up|down)\b")
@@ -48,7 +47,9 @@ def read(line: Line) -> Pairs | None:
     elif "CEF:" in text:
         pairs = pairs_of_cef(text)
     else:
-        pairs = pairs_of(text, "," if _COMMAS.search(text, 0, 200) else " ")
+        date = text.find("date=", 0, 200)
+        is_csv = date >= 0 and "," in text[date + 13 : date + 16]  # what FortiOS calls so
+        pairs = pairs_of(text, "," if is_csv else " ")
     if not pairs:
         return None
     if "log_id" in pairs:
