@@ -81,7 +81,8 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     """A file that is there as a whole or not at all. Raises OSError."""
     part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("wb") as file:
+        part.unlink(missing_ok=True)
+        with part.open("xb") as file:  # never through a link that somebody laid there
             yield file
         part.replace(path)
     except BaseException:

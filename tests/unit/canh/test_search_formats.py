@@ -118,3 +118,13 @@ def test_a_number_of_events_is_a_number(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit):
         main(["search", "", "--limit", "-5"])
     assert "write 0 for all" in capsys.readouterr().err
+
+
+def test_an_export_is_not_written_through_a_link_somebody_laid(data: Path, tmp_path: Path) -> None:
+    """The draft's name can be known: in a folder of many users it may be there already."""
+    target = tmp_path / "target"
+    target.write_text("untouched")
+    (tmp_path / ".out.csv.part").symlink_to(target)
+    assert main(["--data", str(data), "search", "", "--format", "csv", "--output", str(tmp_path / "out.csv")]) == 0
+    assert target.read_text() == "untouched" and (tmp_path / "out.csv").read_bytes()
+    assert not (tmp_path / "out.csv").is_symlink()

@@ -228,7 +228,7 @@ values = st.recursive(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(text=st.text() | values.map(lambda v: yaml.safe_dump(v, allow_unicode=True)) | st.binary())
+@given(text=st.text() | values.map(lambda v: yaml.dump(v, Dumper=yaml.CSafeDumper, allow_unicode=True)) | st.binary())
 def test_no_text_makes_the_loader_stumble(text: str | bytes, demo: Path) -> None:
     raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     (demo / "sites/xm.yaml").write_bytes(raw)
@@ -245,7 +245,7 @@ def test_no_text_makes_the_loader_stumble(text: str | bytes, demo: Path) -> None
 )
 def test_one_changed_value_is_loaded_or_told(data: st.DataObject, name: str, demo: Path) -> None:
     original = (demo / name).read_text()
-    document = yaml.safe_load(original)
+    document = yaml.load(original, Loader=yaml.CSafeLoader)
     holder, keys = document, []
     while isinstance(holder, dict | list) and holder:
         key = data.draw(st.sampled_from(list(holder) if isinstance(holder, dict) else list(range(len(holder)))))
@@ -254,7 +254,7 @@ def test_one_changed_value_is_loaded_or_told(data: st.DataObject, name: str, dem
     at, key = data.draw(st.sampled_from(keys))
     at[key] = data.draw(values)
     try:
-        (demo / name).write_text(yaml.safe_dump(document, allow_unicode=True))
+        (demo / name).write_text(yaml.dump(document, Dumper=yaml.CSafeDumper, allow_unicode=True))
         findings = validate(demo)
         if findings:
             with pytest.raises(InventoryError):
