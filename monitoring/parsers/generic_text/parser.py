@@ -51,7 +51,9 @@ _NO_USER = frozenset(
      "authenticated", "logout", "added", "deleted", "created", "changed", "locked", "list", "space", "mode",
      "that", "token", "credentials", "details", "denied", "attempt", "attempted", "attempts", "error", "failure",
      "with", "unsuccessful", "invalid", "success", "successful", "into", "user", "username", "password", "known",
-     "does", "doesn", "db", "peer", "client", "exists", "count", "names", "service", "directory", "base", "process",
+     "does", "doesn", "db", "yet", "please", "you", "your", "this", "must", "should", "before",
+     "again", "because", "when", "if", "as", "or",
+     "peer", "client", "exists", "count", "names", "service", "directory", "base", "process",
      "space", "defined", "agents", "input", "slice", "manager", "code", "host", "ip", "domain", "can", "cannot")
 )  # fmt: skip
 _URL = re.compile(r"\bhttps?://[^\s\"'<>,;|]{1,2048}")
@@ -61,7 +63,7 @@ _MAC = re.compile(
 )
 # A date at the beginning, behind no more than a bracket, a level or a number: the text's own time.
 _LEAD = re.compile(
-    r"[\[(<|]{0,2}(?:(?:[A-Za-z]{1,8}|\d{1,8})(?:[\]>|:]{1,2} {0,3}| {1,3})[\[(|]?)?(?="
+    r"[\[(<|]{0,2}(?:(?:[A-Za-z]{1,8}|\d{1,8})(?:[\])>|:]{1,2} {0,3}| {1,3})[\[(|]?)?(?="
     r"\d{4}[-/.:]\d{1,2}[-/.:]\d{1,2}[T _:-]|\d{1,2}[/.-](?:[A-Z][a-z]{2}|\d{1,2})[/.-]\d{2,4}[ :T,]"
     r"|[A-Z][a-z]{2} {1,2}\d{1,2},? )"
 )
@@ -148,11 +150,11 @@ def add_words(fields: dict[str, Value], text: str) -> None:
     _add_ends(found, text)
     for user in islice(_USER.finditer(text), MOST_USERS):
         name = user[1] or user[2] or user[3] or user[4]
-        if name.lower() not in _NO_USER and not name.isdecimal() and ip_text(name) is None:
+        if name.lower().rstrip(".") not in _NO_USER and not name.isdecimal() and ip_text(name) is None:
             put(found, "user.name", name.rstrip("."))
             break
     named = None if "user.name" in found else _NAMED.search(text)
-    if named is not None and named[1].lower() not in _NO_USER and ip_text(named[1]) is None:
+    if named is not None and named[1].lower().rstrip(".") not in _NO_USER and ip_text(named[1]) is None:
         put(found, "user.name", named[1].rstrip("."))
     url = _URL.search(text)
     if url is not None:

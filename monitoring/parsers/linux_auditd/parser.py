@@ -180,6 +180,8 @@ def _add_user(fields: dict[str, Value], name: str, pairs: Mapping[str, str]) -> 
     is_iam = fields["event.category"] == ("iam",)
     if name in ("USER_LOGIN", "USER_LOGOUT") and "id" in pairs:  # who logged in, told by sshd to root's process
         actor, fields["user.id"] = pairs.get("ID", ""), pairs["id"]
+    elif "uid" in pairs and not pairs["uid"].isdecimal() and pairs["uid"] not in NOTHING:  # `ausearch -i`
+        actor = actor or pairs["uid"]
     elif "uid" in pairs:
         fields["user.id"] = pairs["uid"]
     if account and account not in NOTHING and "group" not in fields["event.type"]:  # type: ignore[operator]

@@ -5,12 +5,17 @@ from __future__ import annotations
 from monitoring.event import Value
 from monitoring.parsers import Line, Pairs
 
+_CLIENTS = frozenset(("smtp", "lmtp", "error", "qmgr", "bounce", "tlsmgr", "scache"))
 _COMPANIONS = frozenset(("policyd-spf", "policy-spf", "postgrey", "opendkim", "opendmarc"))
 
 
 def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Value] | None:
     """The event; None for another's daemon of the same name."""
     name = line.app_name.lower()
+    if "source.ip" in fields and "destination.ip" not in fields and name.rpartition("/")[2] in _CLIENTS:
+        fields["destination.ip"] = fields.pop("source.ip")  # the far end of what this host sends
+        if "source.port" in fields:
+            fields["destination.port"] = fields.pop("source.port")
     if name.startswith("post") or name in _COMPANIONS or "event.action" in fields:
         return fields
     return None

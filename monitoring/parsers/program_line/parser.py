@@ -20,7 +20,7 @@ _WORDS = re.compile(
 )
 _PROGRAM = re.compile(
     r"(?:(?P<host>[A-Za-z\d][\w.-]{0,254}) )?(?P<program>[A-Za-z][\w./-]{0,63})"
-    r"(?:\[(?P<pid>\d{1,10})\])?(?:\(\w{1,16}\))?: (?P<text>.*)",
+    r"(?:\[(?P<pid>\d{1,10})\](?: \([\w.\[\]-]{1,128}\))?)?(?:\(\w{1,16}\))?: (?P<text>.*)",
     re.DOTALL,
 )
 _BOXED = re.compile(

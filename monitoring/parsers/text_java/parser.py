@@ -20,6 +20,8 @@ _LINES = tuple(
         rf"{_WHEN}\[(?P<thread>[^\]]{{1,128}})\] {_LEVEL} {{0,3}}(?P<logger>[\w.$/-]{{1,255}})(?: -|:)? (?P<text>.*)",
         rf"{_LEVEL} {{0,3}}\[(?P<thread>[^\]]{{1,128}})\] {_WHEN}(?P<text>.*)",
         rf"{_WHEN} ?\| {_LEVEL} {{0,3}}\| (?P<text>.*?) \| (?P<logger>[\w.$-]{{1,255}}) \| (?P<thread>.{{1,128}})\Z",
+        rf"{_WHEN}- {_LEVEL} {{1,3}}\[(?P<thread>.{{1,128}}?)@\d{{1,6}}\] - (?P<text>.*)",
+        rf"(?P<short>\d\d/\d\d/\d\d \d\d:\d\d:\d\d) {_LEVEL} (?P<logger>[\w.$]{{1,255}}): (?P<text>.*)",
         rf"{_WHEN}{_LEVEL} {{1,3}}(?P<text>.*)",
     )
 )
@@ -56,6 +58,9 @@ def parse(line: Line) -> dict[str, Value] | None:
             if name in _FROM:
                 put(fields, _FROM[name], value)
         text = match["text"]
+        short = match.groupdict().get("short")
+        if short:  # Spark's: year, month, day
+            fields["@timestamp"] = f"20{short.replace('/', '-')}"
         node = match.groupdict().get("node") or ""
         if _NO_NODE.match(node) is None:
             put(fields, "host.name", node)
