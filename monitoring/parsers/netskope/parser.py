@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from monitoring.event import Value
 from monitoring.parsers import Line, Pairs, put
 
+_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}")
 _METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
 
 
@@ -12,7 +15,9 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
     """The event with the request that an audit record is of."""
     told = pairs.get("supporting_data.data_values")
     for value in told if isinstance(told, list) else ():
-        if isinstance(value, int) and 100 <= value < 600:
+        if pairs.get("supporting_data.data_type") == "user" and isinstance(value, str) and _ADDRESS.fullmatch(value):
+            put(fields, "source.ip", value)
+        elif isinstance(value, int) and 100 <= value < 600:
             put(fields, "http.response.status_code", value)
             fields["event.outcome"] = "success" if value < 400 else "failure"
         elif value in _METHODS:
