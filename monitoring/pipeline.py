@@ -191,7 +191,7 @@ class Pipeline:
         zone = zone_of(str(fields.get("event.timezone", ""))) or self._zone
         reading = moment_of(str(stated), received=received, zone=zone)
         if reading is not None and "event.timezone" in fields:
-            return reading._replace(zone_from="line")
+            return Reading(reading.when, "line", reading.end)
         return reading
 
 
