@@ -76,6 +76,16 @@ _LEVEL = re.compile(
 )
 # gdm and polkit: `gdm-password]: `, `polkitd(authority=local)[700]: `.
 _ODD_TAG = re.compile(r"([A-Za-z][\w.-]{1,48})(?:\]|\([\w=,-]{1,48}\))(?:\[(\d{1,10})\])?: ")
+# OpenWrt's logread: `daemon.info dnsmasq[1]: ` where the host would be.
+_FACILITY = re.compile(
+    r"(?:kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|ftp|local[0-7])\."
+    r"(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug) (?=[\w./()-]{1,64}(?:\[\d{1,10}\])?: |: )"
+)
+# docker compose before a line that has its own header: `mail_1  | Nov 22 10:00:00 mail dovecot: `.
+_COMPOSE = re.compile(
+    r"[a-z][\w.-]{0,63} {1,32}\| {1,4}"
+    r"(?=[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,255} [\w./-]{1,64}(?:\[\d{1,10}\])?: )"
+)
 _NO_HOSTS = frozenset(  # words that follow a time and are no name
     (
         "TRACE",
@@ -181,6 +191,9 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
     rest = text[at:] if priority is None else text[priority.end() :]
     if priority is None and _SPACED_TIME.match(rest) is not None:  # a priority that was taken off left a space
         text = rest = rest.lstrip(" ")
+    compose = _COMPOSE.match(rest) if priority is None else None
+    if compose is not None:
+        text = rest = rest[compose.end() :]
     almost = _ALMOST_5424.match(rest)
     rest = rest if almost is None else rest[almost.end() :]
     when, zone_from, rest = _time(rest, received, zone)
@@ -191,7 +204,12 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
     is_syslog = priority is not None or when is not None
     if when is not None:
         rest = _without_severity(rest)
-        host, after = _host(rest)
+        facility = _FACILITY.match(rest)
+        if facility is None:
+            host, after = _host(rest)
+        else:
+            host, rest = "", rest[facility.end() :].removeprefix(": ")
+            after = rest
         if host == "Message" and after.startswith("forwarded from "):  # AIX's syslogd names the first sender so
             host, _, after = after[15:].partition(": ")
         if host and (priority is not None or almost is not None or _is_host_credible(text, after)):
@@ -336,6 +354,7 @@ def _host(text: str) -> tuple[str, str]:
         or host.endswith(":")
         or "=" in host
         or host.startswith(("CEF:", "LEEF:"))
+        or (host[0].isdigit() and host[1:2] == ",")  # PAN-OS without a host: `1,2024/03/05 10:11:12,...`
     ):
         if host.endswith(":") and space and (_is_host_before_colon(host, rest) or ("[" not in host and IS_MARK(rest))):
             return host[:-1], rest

@@ -29,6 +29,8 @@ _REFUSED = tuple(
         r"(?P<called>[^']{0,128})' rejected",
         r"(?:Host )?(?P<ip>[0-9A-Fa-f.:]{7,45}) (?:failed (?:MD5 )?"
         r"(?:to authenticate|authentication)|tried to authenticate).{0,32}? '(?P<user>[^']{0,128})'",
+        r"Failed to authenticate (?:user|device) [^@]{0,128}?(?P<user>[^@:;\"<>]{1,128})"
+        r"@(?P<ip>\d{1,3}(?:\.\d{1,3}){3})",
         r"No registration for peer '(?P<user>[^']{0,128})' \(from (?P<ip>[0-9A-Fa-f.:]{2,45})\)",
         r"(?:hacking attempt detected '|Rejecting unknown SIP connection from |Friendly Scanner from )"
         r"(?P<ip>[0-9A-Fa-f.:]{2,45})",

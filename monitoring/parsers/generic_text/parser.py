@@ -38,7 +38,7 @@ _NAMED = re.compile(
     r"\b(?:(?i:log[- ]?in|log[- ]?on|password|auth\w{0,12}|publickey|gssapi\S{0,16}|keyboard\S{0,24}|attempts?|secret)"
     r"(?i: (?:failed|failure|failures|denied|successful|success|succeeded|rejected|exceeded|attempt|error))?"
     r"(?: made)?(?: by| for)(?: (?:invalid|illegal|unknown|nonexistent|the|user|account)){0,3} "
-    r"|(?i:log[- ]?in)[:=] ?|(?i:\bauthenticat\w{1,3}(?: of)?(?: the)?(?: locked)?(?: user)?) \["
+    r"|(?<!-)(?i:log[- ]?in)[:=] ?|(?i:\bauthenticat\w{1,3}(?: of)?(?: the)?(?: locked)?(?: user)?) \["
     r"|(?i:\buser (?:denied|unknown|rejected|not found))[:=] |\bprovided was "
     r"|(?i:\b(?:auth\w{0,12}|log[- ]?[io]n|password) (?:failed|failure|denied|rejected|succeeded|successful)\b)"
     r"[^'\"]{0,96} for )"

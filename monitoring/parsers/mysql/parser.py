@@ -42,7 +42,34 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
     return fields
 
 
+_ACTIVITY = {  # the audit plug-in of McAfee, now Trellix
+    "date": "@timestamp", "user": "user.name", "cmd": "event.code", "ip": "source.ip", "query": "canh.db.query",
+    "thread-id": "canh.session.id",
+}  # fmt: skip
+
+
+def _activity(pairs: Pairs) -> dict[str, Value]:
+    fields: dict[str, Value] = {}
+    for key, field in _ACTIVITY.items():
+        put(fields, field, pairs.get(key) or None)
+    command = str(pairs.get("cmd", "")).lower()
+    if command in ("connect", "failed login"):
+        return fields | {
+            "event.action": "db-login",
+            "event.category": ("database", "authentication"),
+            "event.type": ("access", "start"),
+            "event.outcome": "success" if command == "connect" else "failure",
+        }
+    if command == "quit":
+        return fields | {
+            "event.action": "logout", "event.category": ("database", "session"), "event.type": ("access", "end")
+        }  # fmt: skip
+    return fields | {"event.action": "db-query", "event.type": ("access",)}
+
+
 def _record(pairs: Pairs) -> dict[str, Value]:
+    if "msg-type" in pairs:
+        return _activity(pairs)
     fields: dict[str, Value] = {}
     for key, field in _JSON.items():
         if field not in fields:

@@ -230,3 +230,18 @@ def test_what_other_unixes_put_before_a_message_is_no_part_of_it() -> None:
 def test_a_program_is_found_in_a_tag_that_is_odd(tag: str, app: str) -> None:
     header = header_of(f"<86>Nov 22 03:15:04 h {tag}: text", received=datetime(2026, 11, 22, 4, tzinfo=UTC), zone=UTC)
     assert (header.app_name, header.message) == (app, "text")
+
+
+@pytest.mark.parametrize(
+    ("line", "host", "app"),
+    [
+        ("Sun Nov 22 03:15:04 2026 authpriv.info dropbear[123]: Child connection", None, "dropbear"),
+        ("Sun Nov 22 03:15:04 2026 daemon.info : Child connection", None, ""),
+        ("mail_1  | Nov 22 03:15:04 mail dovecot: Child connection", "mail", "dovecot"),
+    ],
+)
+def test_words_of_openwrt_and_of_docker_compose_are_no_host(line: str, host: str | None, app: str) -> None:
+    header = header_of(line, received=datetime(2026, 11, 22, 4, tzinfo=UTC), zone=UTC)
+    assert (header.fields.get("log.syslog.hostname"), header.app_name) == (host, app)
+    assert header.message == "Child connection"
+    assert header.when == datetime(2026, 11, 22, 3, 15, 4, tzinfo=UTC)
