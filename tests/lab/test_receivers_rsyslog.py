@@ -130,7 +130,6 @@ def test_relp_loses_nothing_when_the_collector_is_killed(tmp_path: Path, receive
     finally:
         assert collecting.stop() == 0
     twice = sum(came.values()) - len(came)
-    print(receiver, "twice", twice, collecting.refused())
     assert twice == 0, "what was in the window of a killed connection comes again and is known"
     assert collecting.stats()["balances"]
 
@@ -156,7 +155,6 @@ def test_bulk_loses_nothing_when_the_collector_is_killed(tmp_path: Path) -> None
     finally:
         assert collecting.stop() == 0
     twice = sum(came.values()) - len(came)
-    print("bulk twice", twice, collecting.refused())
     assert twice == 0, "a batch that comes again is known"
     assert not (tmp_path / "refused").exists(), "rsyslog gave up on a document"
     raw = next(raw for _, raw in collecting.spooled() if b"number:" in raw)
