@@ -45,6 +45,7 @@ class Intake:
         self.again = Again()
         self.trouble: SpoolError | None = None  # why the spool takes nothing now
         self.held_octets = 0
+        self._loose_octets = 0  # of these, what has no sender that waits
         self._retry_at = 0.0  # until then a refused spool is not asked again
         self._spool = spool
         self._waiting: list[Received] = []  # their senders wait: kept whatever happens
@@ -111,11 +112,11 @@ class Intake:
             self._taken.add(messages[0].receiver, len(messages))
         if self.trouble is not None and time.monotonic() < self._retry_at:
             self._drop(messages, _reason(self.trouble))
-        elif self.held_octets > DROP_OCTETS:
+        elif self._loose_octets > DROP_OCTETS:  # what TCP brought counts against TCP alone
             self._drop(messages, "backlog")
         else:
             self._loose += messages
-            self._hold(messages)
+            self._loose_octets += self._hold(messages)
 
     async def put_kept(self, message: Received) -> bool:
         """Put one message; True when it is fsynced and may be acknowledged, False when it is not kept."""
@@ -180,12 +181,14 @@ class Intake:
         except SpoolError as error:
             self._waiting = waiting + self._waiting
             self._report(error)
+            self._loose_octets -= _weight(loose)
             self._lose(loose, error)
             return False
         if self.trouble is not None:
             log.warning("the spool takes messages again")
             self.trouble = None
         self._committed += len(waiting)
+        self._loose_octets -= _weight(loose)
         self._let_go(batch)
         while self._promises and self._promises[0][1] <= self._committed:
             promise = self._promises.popleft()[2]
@@ -220,9 +223,12 @@ class Intake:
         self._put += len(messages)
         self._hold(messages)
 
-    def _hold(self, messages: Sequence[Received]) -> None:
-        self.held_octets += _weight(messages)
+    def _hold(self, messages: Sequence[Received]) -> int:
+        """Returns what they weigh."""
+        weight = _weight(messages)
+        self.held_octets += weight
         self._wake.set()
+        return weight
 
     def _let_go(self, messages: Sequence[Received]) -> None:
         self.held_octets -= _weight(messages)

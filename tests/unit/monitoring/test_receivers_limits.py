@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from monitoring.receivers import SyslogUdp, tcp
-from monitoring.spool import SpoolReader
+from monitoring.receivers.intake import DROP_OCTETS
+from monitoring.spool import Received, SpoolReader
 from tests.unit.monitoring.test_receivers import LOCAL, bench, connect, eventually, run, send_udp
 
 
@@ -41,6 +42,24 @@ def test_a_flood_does_not_keep_it_from_stopping(tmp_path: Path) -> None:
             flooded.close()
         found = SpoolReader(tmp_path / "spool/test").read(0, 100_000)[0]
         assert {b"<13>%d" % n for n in range(600)} <= {r.raw for r in found}, "what had arrived is kept"
+
+    run(work)
+
+
+def test_what_tcp_brought_costs_no_datagram(tmp_path: Path) -> None:
+    """Empty lines weigh 250 octets each: two clients that sent nothing else made UDP lose four messages in ten."""
+
+    async def work() -> None:
+        async with bench(tmp_path) as it:
+            it.intake.put([Received(b"", 1, "syslog-tcp", "10.0.0.1", 1)] * 400_000)
+            assert it.intake.held_octets > DROP_OCTETS and it.intake.is_full
+            it.intake.put_or_drop([Received(b"<13>kept", 1, "syslog-udp", "10.0.0.2", 1)])
+            await eventually(lambda: not it.intake.held_octets)
+            assert it.spool.received.counts == {"syslog-tcp 10.0.0.1": 400_000, "syslog-udp 10.0.0.2": 1}
+            heavy = [Received(b"x" * 1000, 1, "syslog-udp", "10.0.0.2", 1)] * (DROP_OCTETS // 1000)
+            for _ in range(2):
+                it.intake.put_or_drop(heavy)
+            assert it.intake.counters.dropped_total() == len(heavy), "what UDP brought has its own limit"
 
     run(work)
 
