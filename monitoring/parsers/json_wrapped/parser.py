@@ -83,7 +83,7 @@ _PARTS = (
     "records", "Records", "value", "items", "events", "findings", "alerts", "logs", "results", "entries", "resources",
     "data", "event", "detail", "payload", "body", "record", "raw", "result", "properties", "attributes", "message",
     "log", "node", "doc", "object", "activity", "content", "Message", "Event",
-    "activity_logs", "operation_logs", "auditLogs", "audit_logs", "AdminAudits", "alertsList", "incidents",
+    "activity_logs", "operation_logs", "auditLogs", "audit_logs", "AdminAudits", "audits", "alertsList", "incidents",
     "detections", "fileEvents", "sessions", "fieldsMap", "fields", "logContent", "jsonPayload", "json",
 )  # fmt: skip
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
