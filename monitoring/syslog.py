@@ -76,7 +76,7 @@ _LEVEL = re.compile(
 )
 # gdm and polkit: `gdm-password]: `, `polkitd(authority=local)[700]: `.
 _ODD_TAG = re.compile(r"([A-Za-z][\w.-]{1,48})(?:\]|\([\w=,-]{1,48}\))(?:\[(\d{1,10})\])?: ")
-# OpenWrt's logread: `daemon.info dnsmasq[1]: ` where the host would be.
+# OpenWrt's logread, which has no priority: `daemon.info dnsmasq[1]: ` where the host would be.
 _FACILITY = re.compile(
     r"(?:kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|ftp|local[0-7])\."
     r"(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug) (?=[\w./()-]{1,64}(?:\[\d{1,10}\])?: |: )"
@@ -204,7 +204,7 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
     is_syslog = priority is not None or when is not None
     if when is not None:
         rest = _without_severity(rest)
-        facility = _FACILITY.match(rest)
+        facility = _FACILITY.match(rest) if priority is None else None
         if facility is None:
             host, after = _host(rest)
         else:
@@ -354,7 +354,7 @@ def _host(text: str) -> tuple[str, str]:
         or host.endswith(":")
         or "=" in host
         or host.startswith(("CEF:", "LEEF:"))
-        or (host[0].isdigit() and host[1:2] == ",")  # PAN-OS without a host: `1,2024/03/05 10:11:12,...`
+        or (host[0].isdigit() and host[1:2] == "," and host[6:7] == "/")  # PAN-OS without a host: `1,2024/03/05`
     ):
         if host.endswith(":") and space and (_is_host_before_colon(host, rest) or ("[" not in host and IS_MARK(rest))):
             return host[:-1], rest
