@@ -26,6 +26,11 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
             put(fields, "http.response.status_code", pairs[key])
     if fields.get("http.response.status_code") == 0:
         del fields["http.response.status_code"]
+    if str(fields.get("url.full", "")).startswith("/") and "request" not in pairs:
+        fields.pop("url.full")
+        put(fields, "url.original", pairs.get("uri"))
+    if pairs.get("mitigated_entity_name") == "username":
+        put(fields, "user.name", pairs.get("mitigated_entity_value"))
     request, whole = str(pairs.get("request", ""))[:8192], str(pairs.get("full_request") or "")[:8192]
     if request:
         fields.pop("url.full", None)

@@ -64,7 +64,7 @@ def read(line: Line) -> Pairs | None:
 
 def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> Parsed | None:
     """What is written in two keys, or inside one."""
-    if "logid" not in pairs and "devid" not in pairs and "cef.id" not in pairs:
+    if "logid" not in pairs and "devid" not in pairs and "cef.id" not in pairs and "sip" not in pairs:
         return None
     _add_time(fields, pairs)
     duration = pairs.get("duration")

@@ -14,6 +14,14 @@ _HEAD = re.compile(
     r"(?:%% ?10 ?|%(?P<time>[A-Z][a-z]{2} {1,2}\d{1,2} [\d:]{8}:\d{3} \d{4}) (?P<host>\S{1,64}) )"
     r"(?P<module>[A-Za-z][\w-]{0,31})/(?P<severity>\d)/(?P<brief>[\w-]{2,64})(?:\((?P<flag>\w)\))?(?:\[\d+\])?: ?"
 )
+_NAT = re.compile(
+    r"(?P<host>[\w.-]{1,64}) - NAT444: ?(?P<event>\w{4,16}) ?\[(?P<transport>\d{1,3}|-) (?P<ip>[\d.]{7,15}) - "
+    r"(?P<outside>[\d.]{7,15})(?: - (?P<first>\d{1,5}))?"
+)
+_NAT_FIELDS = {
+    "host": "observer.name", "transport": "network.transport", "ip": "source.ip", "outside": "source.nat.ip",
+    "first": "source.nat.port",
+}  # fmt: skip
 _LIST = re.compile(r"(?:[ -]{1,3}[A-Za-z]\w{0,24}(?:=|-(?=\S+-))[^;=]{0,256}?(?=-[A-Za-z]\w{0,24}=|;|\Z)){1,24};?")
 _LISTED = re.compile(r"-([A-Za-z]\w{0,24})=([^;]{0,256}?)(?=-[A-Za-z]\w{0,24}=|;|\Z)")
 _NUMBERED = re.compile(r"([A-Za-z][\w ]{0,40})\((\d{4})\)=([^;]{0,1024})(?:;|\Z)")
@@ -46,7 +54,7 @@ def parse(line: Line) -> dict[str, Value] | None:
     """The event of a message; None when it has no module and mnemonic."""
     head = _HEAD.search(line.text, 0, 256)
     if head is None:
-        return None
+        return _translation(line.text)
     body = line.text[head.end() :]
     fields: dict[str, Value] = dict(_CATALOGUE.meaning(f"{head['module']}/{head['brief']}"))
     fields["event.code"] = f"{head['module']}/{head['severity']}/{head['brief']}"
@@ -60,6 +68,21 @@ def parse(line: Line) -> dict[str, Value] | None:
         _add_verdict(fields, pairs)
     listed = _LIST.match(body)
     _add_sentence(fields, body if listed is None else body[listed.end() :].strip(), body)
+    return fields
+
+
+def _translation(text: str) -> dict[str, Value] | None:
+    """NAT444 in the formats of two carriers: the protocol, who it is, what of the outside they have."""
+    found = _NAT.search(text, 0, 512)
+    if found is None:
+        return None
+    fields: dict[str, Value] = {
+        "event.category": ("network",), "event.type": ("connection", "allowed"), "event.outcome": "success",
+        "event.action": "nat-translation", "event.code": "NAT444:" + found["event"], "observer.type": "firewall",
+    }  # fmt: skip
+    for group, name in _NAT_FIELDS.items():
+        put(fields, name, found[group])
+    put(fields, "host.name", found["host"])
     return fields
 
 

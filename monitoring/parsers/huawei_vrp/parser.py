@@ -15,6 +15,7 @@ _HEAD = re.compile(
     r"#?\s?(?:%% ?(\d\d)? ?:? ?)?(?:([A-Za-z][\w-]{0,31})/(\d)/([A-Za-z_][\w/-]{1,64}))"
     r"(?:\((\w)\))?(?:\[(\d{1,10})\])?:\s?"
 )
+_HOST = re.compile(r"([A-Za-z][\w.-]{0,63}) %%(?:01[A-Z]|:)")
 _TAGS = re.compile(r"(?:\[?(?:CID|VS|Slot|Vcpu|alarmID|DEV-IP|VSYS|Chassis)=[^;:\]\s]{1,64}[;:\]]? ?){1,4}")
 _PAIR = re.compile(
     r"(?:\A|[(,;]\s{0,4}|\. ?)([A-Za-z][\w /.-]{0,48}?) ?= ?"
@@ -49,13 +50,25 @@ _UNKNOWN = frozenset(("**", "_system_", "_public_", "--", "unknown"))
 def parse(line: Line) -> dict[str, Value] | None:
     """The event of a message; None when it has no module and brief."""
     head = _HEAD.search(line.text, 0, 256)
+    host = _HOST.match(line.text)
+    if head is None and host is not None:  # the header `host-name` with the words of `mtn` alone
+        built = _BUILT.search(line.text, 0, 512)
+        if built is None:
+            return None
+        fields: dict[str, Value] = dict(_CATALOGUE.meaning("SECLOG/SESSION_BUILT"))
+        put(fields, "observer.name", host[1])
+        fields["host.name"], fields["observer.type"] = host[1], "firewall"
+        _add_session(fields, built)
+        return fields
     if head is None or (head[1] or "01") != "01":
         return None
     _, module, severity, brief, flag, count = head.groups()
     body = line.text[head.end() :]
     tags = _TAGS.match(body)
     body = body[tags.end() :] if tags is not None else body
-    fields: dict[str, Value] = dict(_CATALOGUE.meaning(f"{module}/{brief}"))
+    fields = dict(_CATALOGUE.meaning(f"{module}/{brief}"))
+    if host is not None:
+        fields["host.name"] = fields["observer.name"] = host[1]
     fields["event.code"] = f"{module}/{severity}/{brief}"
     fields["log.syslog.severity.code"] = int(severity)
     fields["observer.type"] = "firewall" if module in _FIREWALL else "router"

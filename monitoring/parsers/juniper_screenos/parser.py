@@ -13,6 +13,7 @@ _HEAD = re.compile(
     r"system[- ](?P<level>\w{1,16})-(?P<code>\d{3,6})(?:\((?P<kind>\w{1,32})\))?: ?",
     re.DOTALL,
 )
+_WHEN = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\)\s?\Z")
 _PAIR = re.compile(
     r"(?:\A| )((?:src|dst) zone|(?:src|dst)-xlated ip|icmp (?:type|code)|policy id|[a-z][\w-]{1,24})="
     r"(?:\"([^\"]{0,256})\"|"
@@ -29,6 +30,9 @@ def read(line: Line) -> Pairs | None:
     rest = line.text[head.end() :]
     if "=" not in rest.partition(" ")[0]:
         found["text"] = rest
+        when = _WHEN.search(rest[-64:])
+        if when is not None:
+            found["start_time"] = when[1]
         return found
     last = ""
     for name, quoted, plain in _PAIR.findall(rest):
@@ -45,6 +49,8 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
         add_sentence(fields, str(pairs.get("text", line.text)))
         if fields["event.category"] == ("host",):
             fields["event.category"] = ("network",) if "observer.ingress.interface.name" in fields else ("host",)
+    if line.app_name and line.app_name == pairs.get("device_id"):  # `<134>ns1: NetScreen ...`: no host but this
+        fields["host.name"] = line.app_name
     duration = str(fields.pop("canh.screenos.duration", ""))
     if duration.isdecimal():
         fields["event.duration"] = int(duration) * 1_000_000_000

@@ -15,9 +15,18 @@ _CEF = {
     "dvchost": "observer.name", "dvc": "observer.ip", "Protection Group Name": "canh.arbor.group",
     "request": "url.full", "suser": "user.name", "act": "canh.arbor.action", "app": "network.protocol",
 }  # fmt: skip
+_STOPPED = {
+    "source.ip": "source", "source.port": "from", "destination.ip": "to", "destination.port": "port",
+    "network.transport": "transport", "rule.name": "rule",
+}  # fmt: skip
 _ALERT = re.compile(r"(?P<name>[\w/ -]{3,64}?) alert #(?P<id>\d{1,12})")
 _WHERE = re.compile(r"(?:host|resource|prefix|dst|target)s? (?P<ip>[0-9A-Fa-f.:]{3,45})(?:/\d{1,3})?")
 _SIGNATURES = re.compile(r"signatures? \(?(?P<name>[^),]{1,256})")
+_BLOCKED = re.compile(  # what an appliance in line tells of a host it stopped
+    r"Blocked [Hh]ost (?P<source>[0-9A-Fa-f.:]{3,45}) at [\d:]{4,8} by (?P<rule>[^,]{1,128}?)"
+    r"(?: using (?P<transport>[A-Za-z]{2,8})(?:/(?P<port>\d{1,5}))?(?: \([^()]{1,64}\))?)?"
+    r"(?: destination (?P<to>[0-9A-Fa-f.:]{3,45}))?(?: source port (?P<from>\d{1,5}))?,"
+)
 _ATTACK: dict[str, Value] = {
     "event.kind": "alert", "event.category": ("intrusion_detection", "network"), "event.action": "attack-detected",
 }  # fmt: skip
@@ -38,9 +47,14 @@ def parse(line: Line) -> Parsed | None:
                                        "event.outcome": "failure" if is_blocked else "success"}  # fmt: skip
         add_sentence(fields, f"{name} {told} {pairs.get('msg', '')}")
         return fields
+    blocked = _BLOCKED.search(line.text[:1024])
+    if blocked is not None:
+        for name, group in _STOPPED.items():
+            put(fields, name, blocked[group])
+        return fields | _ATTACK | {"event.type": ("info", "denied"), "event.outcome": "failure"}
     alert = _ALERT.search(line.text[:1024])
     if alert is None:
-        if line.app_name != "pfsp":
+        if not line.app_name.startswith(("pfsp", "arbor-networks-")):
             return None
         add_sentence(fields, line.text)
         return fields

@@ -19,7 +19,7 @@ _DNS = re.compile(
     r"\((?:generic|dns|[\w -]{1,32}):([\w.-]{1,253})\)|Query[ :(]{1,3}[\w-]{0,16}:?([\w-]{1,63}(?:\.[\w-]{1,63})+)"
 )
 _FOR_USER = re.compile(
-    r"(?i)\b(?:user ?name: |for user |by user |user: ?)'?\"?([^\s'\",]{1,128})|\buser '([^'\s]{1,128})'|"
+    r"(?i)\b(?:user ?name: |for user |by user |user: ?)[\\'\"]{0,3}([^\s'\",]{1,128})|\buser '([^'\s]{1,128})'|"
     r"\buser (?!authentication|login|id\b|name\b|is\b|was\b|has\b|not\b|session|logged|and\b)([\w.@\\-]{1,128})"
     r" (?:from|logged|fail|is|was|has)\b"
 )
@@ -206,7 +206,7 @@ def _refine_text(fields: dict[str, Value], text: str) -> None:
     if "user.name" not in fields:
         found = _FOR_USER.search(text)
         if found is not None:
-            put(fields, "user.name", (found[1] or found[2] or found[3]).rstrip(".;"))
+            put(fields, "user.name", (found[1] or found[2] or found[3]).rstrip(".;\\"))
     if "source.ip" not in fields:
         found = _FROM.search(text)
         address = None if found is None else ip_text(found[1].rstrip(".:"))

@@ -9,7 +9,7 @@ from monitoring.parsers import Line, put
 from monitoring.parsers._access import access_of, add_status
 
 _NATIVE = re.compile(
-    r"(?P<when>\d{9,10}(?:\.\d{1,6})?) {1,12}(?P<elapsed>-?\d{1,12}) (?P<client>\S{1,255}) (?P<code>[A-Z_]{3,64}"
+    r"(?P<when>\d{9,10}(?:\.\d{1,6})?) {1,12}(?:(?P<elapsed>-?\d{1,12}) )?(?P<client>\S{1,255}) (?P<code>[A-Z_]{3,64}"
     r"(?:[a-z_]{0,16}))/(?P<status>\d{3}) "
     r"(?P<octets>\d{1,18}) (?P<method>\S{1,32}) (?P<url>\S{1,8192})(?: (?P<user>\S{1,255}))?(?: "
     r"(?P<hierarchy>[A-Z_]{3,64})/(?P<peer>\S{1,255}))?"
@@ -50,8 +50,9 @@ def _native(match: re.Match[str]) -> dict[str, Value]:
         "network.protocol": "http",
         "http.request.method": match["method"],
         "http.response.bytes": int(match["octets"]),
-        "event.duration": max(int(match["elapsed"]), 0) * 1_000_000,
     }
+    if match["elapsed"]:
+        fields["event.duration"] = max(int(match["elapsed"]), 0) * 1_000_000
     put(fields, "source.ip", match["client"])
     put(fields, "user.name", match["user"])
     put(fields, "source.user.name", match["user"])
