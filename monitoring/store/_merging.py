@@ -3,7 +3,7 @@
 Segments as written are in the order of arrival, merged ones newest first; times of devices jump in both. So nothing
 is taken for granted but the newest time of each row group, which its file tells: groups are read in that order, and
 what is newer than everything not read yet can go out. Where segments follow one another in time, as they
-mostly do, that is a group or two.
+mostly do, that is a group or two; where all of them reach over the same time, order gives way to memory.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from monitoring.store import _columns
 from monitoring.store._manifest import Segment
 
 ROWS = 32_768  # of a row group
+MOST_HELD = 3 * ROWS  # above it the newest of them go out, in order or not: they take 1.2 kB each
 _NEWEST = 2**63 - 1
 
 
@@ -39,6 +40,8 @@ def newest_first(folder: Path, segments: Sequence[Segment]) -> Iterator[pa.Table
         held = pa.concat_tables([held, _read(groups.pop())])
         times = held.column(_columns.TIME).cast(pa.int64())
         ready = len(held) if not groups else pc.sum(pc.greater_equal(times, groups[-1].newest_us)).as_py() or 0
+        if len(held) > MOST_HELD:
+            ready = max(ready, len(held) - MOST_HELD // 2)
         if groups and ready < ROWS:
             continue
         order = pc.array_sort_indices(times.combine_chunks(), order="descending")
