@@ -39,13 +39,13 @@ class Heard:
     __slots__ = ("_senders",)
 
     def __init__(self) -> None:
-        self._senders: dict[tuple[str, ...], _Times] = {}
+        self._senders: dict[_Key, _Times] = {}
 
     def add(self, receiver: str, peer: str, at_s: float, fields: Mapping[str, Value]) -> None:
         """An event that is to be stored."""
         get = fields.get
-        known = str(get("host.name", "")) if get("canh.source.known") else ""
-        sender = (receiver, peer, str(get("canh.source.kind", "")), str(get("canh.source.claimed", "")), known)
+        device = get("host.name") if get("canh.source.known") else None
+        sender = (receiver, peer, get("canh.source.kind"), get("canh.source.claimed"), device)
         times = self._senders.get(sender)
         if times is None:
             self._senders[sender] = _Times(at_s)
@@ -56,13 +56,22 @@ class Heard:
             times.moments_s.append(at_s)
 
     def counts(self) -> Iterator[tuple[Sender, int]]:
-        return ((Sender(*sender), times.count) for sender, times in self._senders.items())
+        return ((_sender(key), times.count) for key, times in self._senders.items())
 
     def moments(self) -> list[tuple[float, str, str]]:
         """(when, device, receiver) of the devices of the inventory, in order."""
         return sorted(
-            (at_s, sender[4], sender[0])
-            for sender, times in self._senders.items()
-            if sender[4]
+            (at_s, sender.device, sender.receiver)
+            for key, times in self._senders.items()
+            if (sender := _sender(key)).device
             for at_s in (*times.moments_s, times.last_s)
         )
+
+
+_Key = tuple[str, str, Value | None, Value | None, Value | None]
+
+
+def _sender(key: _Key) -> Sender:
+    receiver, peer, *named = key
+    kind, claimed, device = (str(value or "") for value in named)
+    return Sender(receiver, peer, kind, claimed, device)

@@ -23,7 +23,7 @@ from monitoring.store._segment import write_tables
 
 GRACE = timedelta(seconds=60)  # a query takes less
 SETTLED = timedelta(minutes=2)  # after its end an hour gets no more segments but from a backlog
-FAN_IN = (4, 8, 8)  # this many segments of level 0, 1, 2 become one of the next
+FAN_IN = (4, 8, 20)  # this many segments of level 0, 1, 2 become one of the next; the last is large enough to stay
 LARGE = (8_192, 32_768)  # rows from which on a segment as written is of level 1, 2
 WHOLE = 9  # level of what is merged for good
 MOST_ROWS = 2_000_000  # a segment is not merged beyond this

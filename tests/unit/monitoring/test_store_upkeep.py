@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -172,10 +173,13 @@ def test_what_a_backlog_is_stored_in_is_not_merged_with_crumbs() -> None:
     assert [_maintenance.level_of(rows) for rows in (1, 3000, 10_000, 50_000)] == [0, 0, 1, 2]
     written = [
         Segment(file=f"log/2026112212/{n}.parquet", level=2, rows=50_000, octets=1, min_us=0, max_us=1, columns="x")
-        for n in range(8)
+        for n in range(20)
     ]
-    assert not _maintenance.plan(Manifest(segments=tuple(written[:7])), NOON)
-    assert [len(m.parts) for m in _maintenance.plan(Manifest(segments=tuple(written)), NOON)] == [8]
+    assert not _maintenance.plan(Manifest(segments=tuple(written[:19])), NOON)
+    due = _maintenance.plan(Manifest(segments=tuple(written)), NOON)
+    assert [len(m.parts) for m in due] == [20]
+    merged = replace(written[0], level=due[0].level, rows=1_000_000)
+    assert not _maintenance.plan(Manifest(segments=(merged, merged)), NOON + timedelta(hours=2)), "once is enough"
 
 
 def _forget_columns() -> None:
