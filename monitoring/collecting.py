@@ -48,6 +48,7 @@ def collect(settings: CollectorSettings, province: Province, province_dir: Path,
     Raises SpoolError, ReceiverError, SecretsError.
     """
     logging.basicConfig(level=logging.INFO, format="canh collect: %(message)s", stream=sys.stderr)
+    os.umask(os.umask(0o077) | 0o027)  # what is collected is nobody else's to read, whoever starts us
     _allow_many_connections()
     lock = _only_one(data_dir)
     accounts_of(data_dir)  # a wrong file is told before anything is received

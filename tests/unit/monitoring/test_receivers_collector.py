@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from monitoring import collector
 from monitoring.collector import Collector, CollectorSettings
 from monitoring.receivers import Listen, Ports
 from monitoring.spool import Received, Spool, SpoolReader, spools
-from tests.unit.monitoring.lab import province
+from tests.unit.monitoring.lab import ROOT, province
 
 LOCAL = (Listen(address="127.0.0.1", port=0),)
 SETTINGS = CollectorSettings(syslog_udp=LOCAL, syslog_tcp=LOCAL, traps=LOCAL, poll_period_s=0, with_store=False)
@@ -97,3 +100,21 @@ def test_sockets_of_one_port_are_bound_once_and_a_foreign_one_is_noticed() -> No
     for sock in taken:
         assert sock is not None
         sock.close()
+
+
+def test_what_it_keeps_is_nobody_elses_to_read(tmp_path: Path) -> None:
+    """By hand it is started under any umask; the unit's own is stricter still."""
+    ports = [word for name in ("--syslog-udp", "--syslog-tcp", "--traps") for word in (name, "127.0.0.1:0")]
+    command = [sys.executable, "-m", "canh", "--data", str(tmp_path / "data"), "collect", "--plain-only", *ports]
+    process = subprocess.Popen([*command, "--poll-period", "0"], cwd=ROOT, stderr=subprocess.DEVNULL, umask=0)
+    made = ("spool/collector/committed", "stats/collect.json", "stats/store.json", "store/lock")
+    try:
+        until = time.monotonic() + 30
+        while not all((tmp_path / "data" / name).exists() for name in made):
+            assert time.monotonic() < until and process.poll() is None
+            time.sleep(0.05)
+    finally:
+        process.terminate()
+        process.wait(30)
+    open_to_others = [p for p in (tmp_path / "data").rglob("*") if p.stat().st_mode & 0o027]
+    assert not open_to_others
