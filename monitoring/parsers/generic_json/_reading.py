@@ -50,6 +50,7 @@ _DESTINATION = re.compile(r"dst|dest|target|server|victim|resp|local|internal_ip
 _FAR = frozenset(
     ("remote", "peer", "client", "from", "clientaddr", "remoteaddr", "peeraddr", "client_addr", "peer_addr")
 )
+REQUEST = re.compile(r"(GET|POST|PUT|DELETE|HEAD|PATCH|OPTIONS) (/\S{0,4096}) HTTP/[\d.]{1,4}\Z")
 _HOST = re.compile(r"host|device|machine|agent|computer|endpoint|node|sensor|asset")
 LONGEST_WORD, LONGEST_KEY = 256, 128
 _APART = re.compile(r"[_.\-:/]|(?<=[a-z])(?=[A-Z])")  # between the words of a name
@@ -212,8 +213,23 @@ def _add_status(fields: Fields, pairs: Pairs) -> None:
             return
 
 
+def _add_line(fields: Fields, pairs: Pairs) -> None:
+    """`GET /a HTTP/1.1`, whatever its key is called."""
+    for value in pairs.values():
+        if isinstance(value, str) and (found := REQUEST.match(value)) is not None:
+            for name in ("url.full", "url.original"):
+                if fields.get(name) == value:
+                    del fields[name]
+            put(fields, "http.request.method", found[1])
+            fields.setdefault("url.original", found[2])
+            fields.setdefault("url.path", found[2].partition("?")[0])
+            fields["network.protocol"] = "http"
+            return
+
+
 def _add_request(fields: Fields, pairs: Pairs) -> None:
     """`path` and `host` are the URL's where there is a request."""
+    _add_line(fields, pairs)
     whole = str(fields.get("url.full", ""))
     if whole.startswith("/"):  # no more than the path of one
         del fields["url.full"]
