@@ -166,10 +166,14 @@ fn is_number(text: &str) -> bool {
     times::number(text.as_bytes()).is_some()
 }
 
+/// Facilities as words; `local0` to `local7` beside them.
+const FACILITIES: &[&str] =
+    &["kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp"];
+
 /// The host, "" when there is none, and what is behind it. None when it is odd.
 fn host<'a>(rest: &'a str, no_names: &[String]) -> Option<(&'a str, &'a str)> {
     let (host, after) = word(rest, 255)?;
-    if host == "Message" || no_names.iter().any(|name| name == host) {
+    if host == "Message" || is_odd(host) || no_names.iter().any(|name| name == host) {
         return None;
     }
     if let Some(name) = host.strip_suffix(':') {
@@ -185,6 +189,17 @@ fn host<'a>(rest: &'a str, no_names: &[String]) -> Option<(&'a str, &'a str)> {
         return Some(("", rest));
     }
     Some((host, after.strip_prefix(": ").unwrap_or(after)))
+}
+
+/// What stands where a host should and is none, or might be none: a count of PAN-OS, CEF, a facility with its level.
+fn is_odd(host: &str) -> bool {
+    let bytes = host.as_bytes();
+    (bytes[0].is_ascii_digit() && bytes.get(1) == Some(&b','))
+        || host.starts_with("CEF:")
+        || host.starts_with("LEEF:")
+        || host
+            .split_once('.')
+            .is_some_and(|(facility, _)| FACILITIES.contains(&facility) || facility.starts_with("local"))
 }
 
 /// `%LINK-3-UPDOWN`: Cisco's marker in its usual form.

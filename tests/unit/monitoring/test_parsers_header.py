@@ -78,6 +78,7 @@ HOSTS = [
     "web1", "DC-FW-01", "HQ", "FW.x", "ZBX", "10.0.0.1", "10.0.0.1:", "2001:db8::1", "203.0.113.1", "203.0.113.1:",
     "20.1.2.3", "209.1.2", "200.1.2.x", "h" * 255, "h" * 256, "INFO", "alarm", "a=b", "Message", "host:", "sw1:", "(x",
     "[x]", "%X", "|", "20x", "In(14)", "UTC-x", "GMTx", "am", "PM-1", "2026", "8021", "Message forwarded from h2:",
+    "mail.info", "local3.notice", "1,024", "CEF:0|V|P|1|2|two", "LEEF:1.0|V",
     "nhà", "-", "_x", "pm_1", "", "h[1]:", "ab(c", "+07", "ICT:", "Mar", "RP/0/RP0/CPU0:x",
 ]  # fmt: skip
 TAGS = [
