@@ -142,7 +142,9 @@ def _add_session(fields: dict[str, Value], built: re.Match[str]) -> None:
 def _add_result(fields: dict[str, Value], pairs: Mapping[str, str]) -> None:
     for key in _RESULT:
         word = pairs.get(key, "").lower()
-        if word in _GOOD:
+        if word.startswith("failtype"):
+            fields["event.outcome"], fields["event.reason"] = "failure", pairs[key]
+        elif word in _GOOD:
             fields.setdefault("event.outcome", "success")
         elif word in _BAD:
             fields["event.outcome"] = "failure"

@@ -22,7 +22,7 @@ _TRAFFIC = re.compile(  # Traffic Monitor's own order
     rf"(Allow|Deny) ({_IP}) ({_IP}) ([\w.-]{{1,32}})/(\w{{1,12}}) (\d{{1,5}}) (\d{{1,5}}) (\S{{1,64}}) (\S{{1,64}}) "
 )
 _NUMBER = re.compile(r"\bmsg_id=\"[0-9A-F]{4}-[0-9A-F]{4}\"")
-_POLICY = re.compile(r"\(([^()]{1,128}-\d{2})\)")
+_POLICY = re.compile(r"\(((?:[^()]{1,128}-\d{2}|Internal Policy))\)")
 _LOGIN = re.compile(r"user (?:'|\")?([^\s'\"]{1,128}?)(?:'|\")? (?:from|logged|login)|[Uu]ser '?([^\s'\[]{1,128})'?")
 _WHERE = re.compile(
     rf"Policy Name: (\S{{1,128}}) Source IP Address: ({_IP}) Source Port: (\d{{1,5}}) "
