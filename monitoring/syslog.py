@@ -58,7 +58,7 @@ class Header(NamedTuple):
 
 
 _RFC5424 = re.compile(
-    r"(?:<(\d{1,3})>)? {0,2}1 {1,2}(\d{4}-\d{2}-\d{2}[T ]\S+|-|\d{10}(?:\.\d{1,9})?) (\S{1,255}) (\S{1,255}) "
+    r"(?:<(\d{1,3})>)? {0,2}1 {1,2}(\d{4}-\d{2}-\d{2}[T ]\S+|-|\d{10}(?:\.\d{1,9})?) {1,2}(\S{1,255}) (\S{1,255}) "
     r"(\S{1,128}) (\S{1,64}) "
     r"(-|(?:\[[^\s\]=\"]+(?: [^\s\]=\"]+=\"(?:[^\"\\]|\\.)*\")* ?\])+)(?: (.*))?\Z",
     re.DOTALL,
@@ -205,7 +205,9 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
     if when is not None:
         rest = _without_severity(rest)
         facility = _FACILITY.match(rest) if priority is None else None
-        if facility is None:
+        if facility is None and priority is None and _LEVEL.match(rest) is not None:
+            host, after = "", rest  # `2026-11-22T03:15:04Z info exim[1]: `, of Alpine's syslog-ng
+        elif facility is None:
             host, after = _host(rest)
         else:
             host, rest = "", rest[facility.end() :].removeprefix(": ")

@@ -19,7 +19,10 @@ ACCESS = re.compile(
     rf"(?: {_QUOTED} {_QUOTED})?(.*)",
     re.DOTALL,
 )
-_REQUEST = re.compile(r"([A-Za-z_-]{1,32}) (\S.*?)(?: (?:HTTP|RTSP|SIP)/?([\d.]{1,8})?)?\Z", re.DOTALL)
+_REQUEST = re.compile(
+    r"([A-Za-z_-]{1,32}) (\S.*?)(?: (?:HTTP|RTSP|SIP)/?([\d.]{1,8})?(?: \d{3} \d{1,12})?)?\Z", re.DOTALL
+)
+_DATED = re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ")  # Caddy 1 and others put one before the line
 _INGRESS = re.compile(r" \d+ [\d.]+ \[([^\]]*)\] (?:\[[^\]]*\] )?(\S+?)(?:, \S+)* ")
 _MORE = re.compile(_QUOTED)
 _ADDRESSES = re.compile(r"[0-9A-Fa-f:., ]{7,512}\Z")
@@ -27,7 +30,8 @@ _ADDRESSES = re.compile(r"[0-9A-Fa-f:., ]{7,512}\Z")
 
 def access_of(text: str) -> dict[str, Value] | None:
     """The request of a line; None when it is no access line."""
-    match = ACCESS.match(text)
+    dated = _DATED.match(text)
+    match = ACCESS.match(text if dated is None else text[dated.end() :])
     if match is None:
         return None
     before, when, after, tls, cipher, request, status, octets, referrer, agent, more = match.groups()

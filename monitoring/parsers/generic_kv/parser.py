@@ -7,6 +7,7 @@ import re
 from monitoring.event import Value
 from monitoring.parsers import Line, Pairs, add_common, outcome_of, pairs_of, put
 from monitoring.parsers._infer import infer
+from monitoring.parsers.generic_json._reading import REQUEST
 from monitoring.parsers.generic_text.parser import add_words
 
 FEWEST = 4
@@ -32,6 +33,11 @@ def parse(line: Line) -> dict[str, Value] | None:
     _add_end(fields, pairs)
     _add_time(fields, pairs)
     lower = {key.lower(): value for key, value in pairs.items()}
+    request = REQUEST.match(lower.get("request", ""))
+    if request is not None:
+        fields.pop("url.full", None)
+        fields |= {"http.request.method": request[1], "network.protocol": "http"}
+        lower["uri"] = request[2]
     status = lower.get("status", "")
     if "http.request.method" in fields and status.isdecimal():
         put(fields, "http.response.status_code", status)
