@@ -19,7 +19,8 @@ _NATIVE = re.compile(
 _DATED = re.compile(
     r"(?:(?P<when>\d{9,10}\.\d{1,6}) )?\[[^\]]{1,40}\] (?P<elapsed>\d{1,12}) (?P<client>\S{1,255}) "
     r"\S{1,255} (?P<user>\S{1,255}) (?P<method>[A-Z]{3,32}) (?P<url>\S{1,8192}) HTTP/[\d.]{1,4} "
-    r"(?P<type>\S{1,255}) (?P<status>\d{3}) (?P<octets>\d{1,18}) (?P<code>[A-Z_]{3,64}) (?P<hierarchy>[A-Z_]{3,64})/(?P<peer>\S{1,255})"
+    r"(?P<type>\S{1,255}) (?P<status>\d{3}) (?P<octets>\d{1,18}) (?P<code>[A-Z_]{3,64}) "
+    r"(?P<hierarchy>[A-Z_]{3,64})/(?P<peer>\S{1,255})"
 )
 _RESULT = re.compile(r" ((?:TCP|UDP|NONE)[A-Z_]{0,48})(?:/\d{3})?:((?:HIER_)?[A-Z_]{3,48})")
 _CACHE = re.compile(r"(?:(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)(?:\.\d{1,6})? ?)?(?:kid\d+)?\| (.*)", re.DOTALL)
