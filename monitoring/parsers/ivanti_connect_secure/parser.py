@@ -53,7 +53,8 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
         fields["user.roles"] = tuple(str(fields["user.roles"]).split(", "))
     if "event.category" not in fields:
         add_sentence(fields, str(pairs.get("text", "")))
-    if pairs.get("nobody") and "authentication" not in tuple(fields.get("event.category", ())):  # the device itself
+    category = fields.get("event.category")
+    if pairs.get("nobody") and not (isinstance(category, tuple) and "authentication" in category):  # the device itself
         fields["user.name"] = str(pairs["nobody"]).removesuffix("()")
     if "source.ip" not in fields and "self" in pairs:
         fields["source.ip"] = str(pairs["self"])

@@ -39,10 +39,26 @@ _ENDS = re.compile(
     rf" remote ({_IP})/"
     rf"|(?:message|notification|negotiation|method \S{{1,16}}) from (?:the peer )?({_IP}):(\d{{1,5}})"
 )
+_WHERE_NAMES = ("rule.name", "source.ip", "source.port", "destination.ip", "destination.port")
+_ENDS_NAMES = (
+    "source.ip", "source.port", "destination.ip", "destination.port", "source.ip", "destination.ip", "source.ip",
+    "source.port",
+)  # fmt: skip
+
+
+def _kind(category: str, kind: str, action: str, outcome: str) -> dict[str, Value]:
+    fields: dict[str, Value] = {
+        "event.category": tuple(category.split()), "event.type": tuple(kind.split()), "event.action": action,
+    }  # fmt: skip
+    if outcome:
+        fields["event.outcome"] = outcome
+    if action == "attack-detected":
+        fields["event.kind"] = "alert"
+    return fields
+
+
 _KINDS: tuple[tuple[re.Pattern[str], dict[str, Value]], ...] = tuple(
-    (re.compile(pattern), {"event.category": tuple(category.split()), "event.type": tuple(kind.split()),
-                           "event.action": action} | ({"event.outcome": outcome} if outcome else {})
-     | ({"event.kind": "alert"} if action == "attack-detected" else {}))
+    (re.compile(pattern), _kind(category, kind, action, outcome))
     for pattern, category, kind, action, outcome in (
         (r"(?i)\b(?:attack|DDOS|flood|scan|spoof\w*)\b.{1,128}detected", "intrusion_detection network", "info",
          "attack-detected", ""),
@@ -197,12 +213,9 @@ def _add_told(fields: dict[str, Value], text: str) -> None:
     where, ends, remote, named = _WHERE.search(text), _ENDS.search(text), _REMOTE.search(text), _NAMED.search(text)
     found: tuple[tuple[str, str | None], ...] = ()
     if where is not None:
-        names = ("rule.name", "source.ip", "source.port", "destination.ip", "destination.port")
-        found = tuple(zip(names, where.groups(), strict=True))
+        found = tuple(zip(_WHERE_NAMES, where.groups(), strict=True))
     elif ends is not None:
-        names = ("source.ip", "source.port", "destination.ip", "destination.port", "source.ip", "destination.ip",
-                 "source.ip", "source.port")  # fmt: skip
-        found = tuple(zip(names, ends.groups(), strict=True))
+        found = tuple(zip(_ENDS_NAMES, ends.groups(), strict=True))
     elif remote is not None:
         found = (("source.ip", remote["real"]), ("source.nat.ip", remote["inside"]))
     elif named is not None:
