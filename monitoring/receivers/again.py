@@ -28,6 +28,7 @@ REMEMBERED_S = 600.0  # the longest that the agents we know wait before they try
 EXPECTED_S = 5.0  # between two requests that are parts of one batch
 INFORM_S = 120.0  # Cisco's default: three tries, 15 s apart
 MOST = 100_000  # messages remembered
+WINDOW = 1024  # messages of a RELP sender without answer; librelp has 128 unless told otherwise
 REASON = "sent-again"
 
 _Sender = tuple[str, str]  # receiver and address
@@ -46,6 +47,7 @@ class Again:
     def __init__(self) -> None:
         self._runs: dict[_Sender, list[_Memory]] = {}
         self._informs: dict[int, float] = {}  # when they were kept, oldest first
+        self._held = 0  # messages in all runs, or more: those forgotten since are not taken off
 
     def remember(self, reader: SpoolReader, ended: datetime, now: float) -> None:
         """The end of the spool. ended: when its writer was last seen; now: monotonic seconds. Raises SpoolError."""
@@ -63,7 +65,7 @@ class Again:
                 elif record.receiver == INFORMS:
                     self._informs[_inform(record.peer, record.raw)] = now
         for (receiver, peer, _), run in runs.items():
-            self._add((receiver, peer), run, now)
+            self._add((receiver, peer), run if receiver == "bulk" else run[-WINDOW:], now)
         self._bound()
 
     def left(self, messages: Sequence[Received]) -> None:
@@ -99,15 +101,18 @@ class Again:
 
     def _add(self, sender: _Sender, run: _Run, now: float) -> None:
         self._runs.setdefault(sender, []).append(_Memory(now, run))
+        self._held += len(run)
 
     def _bound(self) -> None:
-        """The oldest go first."""
+        """The oldest go first, half at once: counting what is held takes milliseconds."""
         while len(self._informs) > MOST:
             del self._informs[next(iter(self._informs))]
-        total = sum(len(memory.run) for held in self._runs.values() for memory in held)
-        while total > MOST:
+        if self._held <= MOST:
+            return
+        self._held = sum(len(memory.run) for held in self._runs.values() for memory in held)
+        while self._held > MOST // 2:
             sender = next(iter(self._runs))
-            total -= sum(len(memory.run) for memory in self._runs.pop(sender))
+            self._held -= sum(len(memory.run) for memory in self._runs.pop(sender))
 
 
 class Follower:

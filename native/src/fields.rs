@@ -509,10 +509,14 @@ fn put_transport<'py>(fields: Fields<'_, 'py>, key: &Bound<'py, PyString>, value
     if is_digits(value) {
         return fields.set_item(intern!(py, "network.iana_number"), value);
     }
-    match value.rsplit_once('/') {
-        Some((_, last)) => put_transport(fields, key, last),
-        None => set_default(fields, intern!(py, "network.protocol"), &value.to_lowercase()),
+    // `https/tcp` names the application first, `HTTP/1.1` its version last.
+    if let Some((_, last)) = value.rsplit_once('/')
+        && !is_digits(last)
+        && transport_of(last).is_some()
+    {
+        return put_transport(fields, key, last);
     }
+    set_default(fields, intern!(py, "network.protocol"), &first.to_lowercase())
 }
 
 /// The parts of a URL, where they are not known yet.

@@ -204,3 +204,18 @@ def test_on_a_whole_connection_equal_messages_are_all_kept(tmp_path: Path) -> No
             assert it.raws() == [b"<13>same"] * 5
 
     run(work)
+
+
+def test_of_a_sender_with_windows_only_the_last_one_can_be_without_answer(tmp_path: Path) -> None:
+    alike = ["the same"] * (again.WINDOW + 500)
+    known = remembered(tmp_path, *map(received, alike))
+    assert len(new(known, *alike)) == 500
+
+
+def test_those_who_hang_up_after_each_message_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(again, "MOST", 1000)
+    known = Again()
+    for number in range(5000):
+        known.left([Received(b"%d" % number, 0, "relp-tcp", f"10.0.{number % 50}.1", 1000)])
+        assert sum(len(m.run) for held in known._runs.values() for m in held) <= 1000
+    assert new(known, "4999", peer="10.0.49.1") == [], "the youngest is known"
