@@ -18,8 +18,8 @@ _MIGHT = re.compile(
 )
 _FLOW = re.compile(rf"({_IP})(?:[:/#](\d{{1,5}}))? ?(?:-{{1,2}}>|=>|\u2192| to ) ?({_IP})(?:[:/#](\d{{1,5}}))?")
 _SOURCE = re.compile(
-    rf"(?:\bfrom|\bby|\bclient|\bsource|\bsrc|\brhost|\bpeer|\bremote|\baddress|\bIP|\bip|\bhost)(?: ?[=:] ?(?!:)| {{1,2}})"
-    r"(?:IP |ip |address |host |client )?"
+    r"(?:\bfrom|\bby|\bclient|\bsource|\bsrc|\brhost|\bpeer|\bremote|\baddress|\bIP|\bip|\bhost)"
+    r"(?: ?[=:] ?(?!:)| {1,2})(?:IP |ip |address |host |client )?"
     rf"\"?'?\(?({_IP})(?:[:#](\d{{1,5}})|,? ?(?:source )?port[ =:](\d{{1,5}}))?",
 )
 _DESTINATION = re.compile(
