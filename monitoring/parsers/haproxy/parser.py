@@ -20,6 +20,9 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
         fields["canh.haproxy.frontend"], fields["canh.haproxy.backend"] = found[1], found[3]
         if not found[4].startswith("<"):
             fields["canh.haproxy.server"] = found[4]
+        elif found[4] == "<NOSRV>" and fields.get("network.transport") == "tcp":
+            fields["event.outcome"], fields["event.type"] = "failure", ("connection", "denied")
+            fields["event.action"] = "connection-denied"
     else:
         frontend = _FRONTEND.search(text)
         if frontend is not None:
