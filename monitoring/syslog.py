@@ -117,6 +117,21 @@ _NO_HOSTS = frozenset(  # words that follow a time and are no name
 _SEVERITY = re.compile(r"(?:Em|Al|Cr|Er|Wa|No|In|Db)\(\d{0,3}\)\+? ")
 _SOLARIS = re.compile(r"\[ID (\d{1,9}) [a-z0-9]{1,16}\.[a-z]{1,16}\] ")
 _SPACED_TIME = re.compile(r" {1,4}(?:[A-Z][a-z]{2} [ \d]\d |\d{4}[- ]|\d\d/\d\d/\d{4}:)")
+# The files of Kiwi's syslog daemon: `01-15-2009 11:44:53<tab>Local3.Info<tab>10.0.0.1<tab>message`.
+_KIWI = re.compile(
+    r"(\d{4}-\d\d-\d\d|\d\d-\d\d-\d{4})[\t ](\d\d:\d\d:\d\d)[\t ]"
+    r"(Kernel|User|Mail|Daemon|Auth|Syslog|Lpr|News|UUCP|Cron|System[0-5]|Local[0-7])\."
+    r"(Emerg|Alert|Critical|Error|Warning|Notice|Info|Debug)[\t ]{1,2}(\S{1,255})[\t ]{1,2}"
+)
+_KIWI_FACILITIES = {
+    name: number
+    for number, name in enumerate(
+        ("Kernel", "User", "Mail", "Daemon", "Auth", "Syslog", "Lpr", "News", "UUCP", "Cron")
+        + tuple(f"System{number}" for number in range(6))
+        + tuple(f"Local{number}" for number in range(8))
+    )
+}
+_KIWI_SEVERITIES = ("Emerg", "Alert", "Critical", "Error", "Warning", "Notice", "Info", "Debug")
 _QUOTED = re.compile(r"\"(?:<\d{1,3}>|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d |\d{4}-\d\d-\d\d[T ]\d\d:)")
 _NO_PRIORITY: dict[str, Value] = {}
 
@@ -141,10 +156,25 @@ def header_by_patterns(text: str, received: datetime, zone: tzinfo) -> Header:
     """The same of any header. What a header is, is said here; what reads some of them faster has to agree."""
     if text[:1] == '"' and text[-1:] == '"' and _QUOTED.match(text) is not None:  # a cell of somebody's table
         text = text[1:-1].replace('""', '"')
+    kiwi = _KIWI.match(text)
+    if kiwi is not None:
+        return _of_kiwi(kiwi, text[kiwi.end() :], received, zone)
     header = _header(text, received, zone)
     if header.message[:1] == "<" and _PRIORITY.match(header.message):
         return _relayed(header, _header(header.message, received, zone))
     return header
+
+
+def _of_kiwi(kiwi: re.Match[str], text: str, received: datetime, zone: tzinfo) -> Header:
+    """What the sender said, its own time and host when it wrote them; it wrote no year, but Kiwi did."""
+    day, clock, facility, severity, host = kiwi.groups()
+    priority = _KIWI_FACILITIES[facility] * 8 + _KIWI_SEVERITIES.index(severity)
+    received = _time(f"{day} {clock} ", received, zone)[0] or received
+    outer = _header(f"<{priority}>{day} {clock} {host} {text}", received, zone)
+    if text[:3] not in MONTHS:
+        return outer
+    inner = _header(f"<{priority}>{text}", received, zone)
+    return _relayed(outer, inner) if inner.when is not None else outer
 
 
 def _header(text: str, received: datetime, zone: tzinfo) -> Header:
