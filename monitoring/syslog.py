@@ -126,9 +126,20 @@ _KIWI = re.compile(
 _KIWI_FACILITIES = {
     name: number
     for number, name in enumerate(
-        ("Kernel", "User", "Mail", "Daemon", "Auth", "Syslog", "Lpr", "News", "UUCP", "Cron")
-        + tuple(f"System{number}" for number in range(6))
-        + tuple(f"Local{number}" for number in range(8))
+        (
+            "Kernel",
+            "User",
+            "Mail",
+            "Daemon",
+            "Auth",
+            "Syslog",
+            "Lpr",
+            "News",
+            "UUCP",
+            "Cron",
+            *tuple(f"System{number}" for number in range(6)),
+            *tuple(f"Local{number}" for number in range(8)),
+        )
     )
 }
 _KIWI_SEVERITIES = ("Emerg", "Alert", "Critical", "Error", "Warning", "Notice", "Info", "Debug")
