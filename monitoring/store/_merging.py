@@ -20,7 +20,7 @@ from monitoring.store import _columns
 from monitoring.store._manifest import Segment
 
 ROWS = 32_768  # of a row group
-MOST_HELD = 3 * ROWS  # above it the newest of them go out, in order or not: they take 1.2 kB each
+MOST_HELD = 2 * ROWS  # above it the newest of them go out, in order or not: they take 1.2 kB each
 _NEWEST = 2**63 - 1
 
 

@@ -50,6 +50,7 @@ def main() -> None:
         events = _events()
         print(f"{EVENTS:,} documents of {SPAN.total_seconds() / 3600:.0f} h in commits of {BATCH * COMMIT_EVERY:,}")
         _write(folder, events)
+        _sustained(folder, events)
         _floor(folder, events)
         del events
         subprocess.run([sys.executable, "-m", "tests.bench.bench_store", str(folder)], cwd=ROOT, check=True)
@@ -74,6 +75,23 @@ def _write(folder: Path, events: list[Event]) -> None:
     files = sum(1 for _ in (folder / "store").glob("*/*/*.parquet"))
     print(f"store: {EVENTS / written:,.0f} documents/CPU-s, {before / EVENTS:.0f} octets each")
     print(f"merge: {EVENTS / merged:,.0f} documents/CPU-s, {_octets(folder) / EVENTS:.0f} octets each, {files} files")
+
+
+def _sustained(folder: Path, events: list[Event]) -> None:
+    """As the worker does that is behind: large commits of one hour, merged as soon as that is due."""
+    hour, commits = events[: EVENTS // 6], 40
+    with StoreWriter(folder / "sustained") as writer:
+        spent, began = time.process_time(), time.perf_counter()
+        for number in range(commits):
+            for start in range(0, len(hour), BATCH):
+                writer.write(hour[start : start + BATCH])
+            writer.commit({"position": number})
+            writer.maintain(START + timedelta(minutes=30))
+        spent, took = time.process_time() - spent, time.perf_counter() - began
+    documents = commits * len(hour)
+    told = f"{documents / spent:,.0f} documents/CPU-s, {documents / took:,.0f}/s by the clock, merges included"
+    print(f"sustained, commits of {len(hour):,}: {told}")
+    shutil.rmtree(folder / "sustained")
 
 
 def _floor(folder: Path, events: list[Event]) -> None:
