@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from monitoring import storing
 from monitoring.dead import dead_letters
 from monitoring.event import Event
 from monitoring.receivers import Counters
+from monitoring.sink import Refusal
 from monitoring.spool import Arrivals, Received, Spool, SpoolLimits, SpoolReader, SpoolRecord
 from monitoring.stats import Balance, balance_of
 from monitoring.store import Store, writer
@@ -282,3 +284,34 @@ def test_damage_in_the_spool_shows(spool: Spool, tmp_path: Path) -> None:
 
 def test_commits_are_soon_enough_for_the_promise() -> None:
     assert storing.COMMIT_S + storing.IDLE_S < 5 / 2
+
+
+class EventsOnly:
+    """A sink that takes no columns, and refuses what says so."""
+
+    def __init__(self) -> None:
+        self.checkpoint: dict[str, Any] = {}
+        self.events: list[Event] = []
+
+    def write(self, events: Sequence[Event]) -> Sequence[Refusal]:
+        refused = [Refusal(index=n, reason="type-conflict: x") for n, e in enumerate(events) if "refuse" in e.original]
+        self.events += [e for e in events if "refuse" not in e.original]
+        return refused
+
+    def commit(self, checkpoint: Mapping[str, Any]) -> None:
+        self.checkpoint = dict(checkpoint)
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_store_of_events_gets_events_and_its_refusals_are_dead_letters(spool: Spool, tmp_path: Path) -> None:
+    fill(spool, 0, 9, lambda n: b"refuse" if n == 4 else b"poison" if n == 5 else b"message %d" % n)
+    sink = EventsOnly()
+    storer = Storer(tmp_path, event_of, sink)
+    assert storer.step() == 9
+    storer.commit()
+    assert [e.text("message") for e in sink.events] == [f"message {n}" for n in range(9) if n not in (4, 5)]
+    assert sorted(x["reason"] for x in dead_letters(tmp_path)) == ["no-event", "type-conflict"]
+    balance = saved(spool, tmp_path)
+    assert (balance.total("stored"), balance.total("dead"), balance.balances) == (7, 2, True)
