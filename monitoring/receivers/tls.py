@@ -16,6 +16,7 @@ from pathlib import Path
 
 from monitoring.errors import ReceiverError
 from pki import Authority, PkiError
+from pki.stamp import stamp_of
 from pki.trust import serials
 
 LOOK_S = 1.0  # a change of the files is seen within this time
@@ -94,7 +95,7 @@ class TlsKeys:
 
     def _stamp(self) -> tuple[tuple[int, int], ...]:
         beside = sorted(self._authority.trust.folder.glob("*.cr[tl]"))
-        return tuple(_stamp(path) for path in (*self._files, *beside))
+        return tuple(stamp_of(path) for path in (*self._files, *beside))
 
 
 def keys_for(folder: Path, names: Iterable[str], clients: Clients, now: datetime) -> TlsKeys:
@@ -106,11 +107,3 @@ def keys_for(folder: Path, names: Iterable[str], clients: Clients, now: datetime
     authority.ensure(now)
     authority.ensure_server(SERVICE, names, now)
     return TlsKeys(authority, clients)
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return (0, 0)
-    return (found.st_mtime_ns, found.st_ino)

@@ -11,8 +11,8 @@ import logging
 import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
+from pki.stamp import stamp_of
 from soc.errors import PkiError
 from soc.pki import Pki
 
@@ -73,12 +73,4 @@ class Shown:
             log.error("the console's certificate cannot be renewed: %s", error)
 
     def _stamp(self) -> tuple[tuple[int, int], ...]:
-        return _stamp(self._pki.certificate), _stamp(self._pki.key)
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return (0, 0)
-    return (found.st_mtime_ns, found.st_ino)
+        return stamp_of(self._pki.certificate), stamp_of(self._pki.key)
