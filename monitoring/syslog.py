@@ -8,42 +8,15 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, tzinfo
-from functools import lru_cache
 from typing import NamedTuple
 
 from canh_native import Headers
 
 from monitoring.event import Value
 from monitoring.preamble import IS_MARK, begins_again, preamble_of, without_words
+from monitoring.priority import LARGEST, priority_fields
+from monitoring.recorded import Kiwi, kiwi_of, unquoted, without_lead
 from monitoring.times import MONTHS, ZONES, local_moment, plain_moment, read
-
-FACILITIES = [
-    "kern",
-    "user",
-    "mail",
-    "daemon",
-    "auth",
-    "syslog",
-    "lpr",
-    "news",
-    "uucp",
-    "cron",
-    "authpriv",
-    "ftp",
-    "ntp",
-    "security",
-    "console",
-    "solaris-cron",
-    "local0",
-    "local1",
-    "local2",
-    "local3",
-    "local4",
-    "local5",
-    "local6",
-    "local7",
-]
-SEVERITIES = ["emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"]
 
 
 class Header(NamedTuple):
@@ -81,69 +54,15 @@ _FACILITY = re.compile(
     r"(?:kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|ftp|local[0-7])\."
     r"(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug) (?=[\w./()-]{1,64}(?:\[\d{1,10}\])?: |: )"
 )
-# docker compose before a line that has its own header: `mail_1  | Nov 22 10:00:00 mail dovecot: `.
-_COMPOSE = re.compile(
-    r"[a-z][\w.-]{0,63} {1,32}\| {1,4}"
-    r"(?=[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,255} [\w./-]{1,64}(?:\[\d{1,10}\])?: )"
-)
 _NO_HOSTS = frozenset(  # words that follow a time and are no name
     (
-        "TRACE",
-        "DEBUG",
-        "INFO",
-        "NOTICE",
-        "WARN",
-        "WARNING",
-        "ERROR",
-        "ERR",
-        "CRITICAL",
-        "CRIT",
-        "FATAL",
-        "Trace",
-        "Debug",
-        "Info",
-        "Notice",
-        "Warn",
-        "Warning",
-        "Error",
-        "Critical",
-        "Fatal",
-        "-",
-        "->",
-        "alarm",
-        "Severity",
+        *("TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "ERR", "CRITICAL", "CRIT", "FATAL"),
+        *("Trace", "Debug", "Info", "Notice", "Warn", "Warning", "Error", "Critical", "Fatal"),
+        *("-", "->", "alarm", "Severity"),
     )
 )
 _SEVERITY = re.compile(r"(?:Em|Al|Cr|Er|Wa|No|In|Db)\(\d{0,3}\)\+? ")
 _SOLARIS = re.compile(r"\[ID (\d{1,9}) [a-z0-9]{1,16}\.[a-z]{1,16}\] ")
-_SPACED_TIME = re.compile(r" {1,4}(?:[A-Z][a-z]{2} [ \d]\d |\d{4}[- ]|\d\d/\d\d/\d{4}:)")
-# The files of Kiwi's syslog daemon: `01-15-2009 11:44:53<tab>Local3.Info<tab>10.0.0.1<tab>message`.
-_KIWI = re.compile(
-    r"(\d{4}-\d\d-\d\d|\d\d-\d\d-\d{4})[\t ](\d\d:\d\d:\d\d)[\t ]"
-    r"(Kernel|User|Mail|Daemon|Auth|Syslog|Lpr|News|UUCP|Cron|System[0-5]|Local[0-7])\."
-    r"(Emerg|Alert|Critical|Error|Warning|Notice|Info|Debug)[\t ]{1,2}(\S{1,255})[\t ]{1,2}"
-)
-_KIWI_FACILITIES = {
-    name: number
-    for number, name in enumerate(
-        (
-            "Kernel",
-            "User",
-            "Mail",
-            "Daemon",
-            "Auth",
-            "Syslog",
-            "Lpr",
-            "News",
-            "UUCP",
-            "Cron",
-            *tuple(f"System{number}" for number in range(6)),
-            *tuple(f"Local{number}" for number in range(8)),
-        )
-    )
-}
-_KIWI_SEVERITIES = ("Emerg", "Alert", "Critical", "Error", "Warning", "Notice", "Info", "Debug")
-_QUOTED = re.compile(r"\"(?:<\d{1,3}>|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d |\d{4}-\d\d-\d\d[T ]\d\d:)")
 _NO_PRIORITY: dict[str, Value] = {}
 
 
@@ -165,26 +84,23 @@ def ordinary_header(text: str, received: datetime, zone: tzinfo) -> Header | Non
 
 def header_by_patterns(text: str, received: datetime, zone: tzinfo) -> Header:
     """The same of any header. What a header is, is said here; what reads some of them faster has to agree."""
-    if text[:1] == '"' and text[-1:] == '"' and _QUOTED.match(text) is not None:  # a cell of somebody's table
-        text = text[1:-1].replace('""', '"')
-    kiwi = _KIWI.match(text)
+    text = unquoted(text)
+    kiwi = kiwi_of(text)
     if kiwi is not None:
-        return _of_kiwi(kiwi, text[kiwi.end() :], received, zone)
+        return _of_kiwi(kiwi, received, zone)
     header = _header(text, received, zone)
     if header.message[:1] == "<" and _PRIORITY.match(header.message):
         return _relayed(header, _header(header.message, received, zone))
     return header
 
 
-def _of_kiwi(kiwi: re.Match[str], text: str, received: datetime, zone: tzinfo) -> Header:
+def _of_kiwi(kiwi: Kiwi, received: datetime, zone: tzinfo) -> Header:
     """What the sender said, its own time and host when it wrote them; it wrote no year, but Kiwi did."""
-    day, clock, facility, severity, host = kiwi.groups()
-    priority = _KIWI_FACILITIES[facility] * 8 + _KIWI_SEVERITIES.index(severity)
-    received = _time(f"{day} {clock} ", received, zone)[0] or received
-    outer = _header(f"<{priority}>{day} {clock} {host} {text}", received, zone)
-    if text[:3] not in MONTHS:
+    received = _time(f"{kiwi.time} ", received, zone)[0] or received
+    outer = _header(f"<{kiwi.priority}>{kiwi.time} {kiwi.host} {kiwi.rest}", received, zone)
+    if kiwi.rest[:3] not in MONTHS:
         return outer
-    inner = _header(f"<{priority}>{text}", received, zone)
+    inner = _header(f"<{kiwi.priority}>{kiwi.rest}", received, zone)
     return _relayed(outer, inner) if inner.when is not None else outer
 
 
@@ -208,7 +124,7 @@ def _relayed(outer: Header, inner: Header) -> Header:
 
 def _rfc5424(match: re.Match[str], received: datetime, zone: tzinfo) -> Header:
     priority, stamp, host, app, procid, msgid, structured, message = match.groups()
-    fields = dict(_NO_PRIORITY if priority is None else _priority_fields(priority))
+    fields = dict(_NO_PRIORITY if priority is None else priority_fields(priority))
     fields["log.syslog.version"] = "1"
     if host != "-":
         fields["log.syslog.hostname"] = host
@@ -228,44 +144,48 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
     counted = _COUNTED.match(text)
     at = 0 if counted is None else counted.end()
     priority = _PRIORITY.match(text, at)
-    fields = dict(_NO_PRIORITY if priority is None else _priority_fields(priority[1]))
-    rest = text[at:] if priority is None else text[priority.end() :]
-    if priority is None and _SPACED_TIME.match(rest) is not None:  # a priority that was taken off left a space
-        text = rest = rest.lstrip(" ")
-    compose = _COMPOSE.match(rest) if priority is None else None
-    if compose is not None:
-        text = rest = rest[compose.end() :]
-    almost = _ALMOST_5424.match(rest)
-    rest = rest if almost is None else rest[almost.end() :]
+    fields = dict(_NO_PRIORITY if priority is None else priority_fields(priority[1]))
+    text = without_lead(text[at:]) if priority is None else text[priority.end() :]
+    almost = _ALMOST_5424.match(text)
+    rest = text if almost is None else text[almost.end() :]
     when, zone_from, rest = _time(rest, received, zone)
     if when is None and (priority is not None or rest[:1].isdigit() or rest.startswith(("*", ":", "RP/", "LC/"))):
         when, zone_from, rest = _counted(fields, rest, received, zone)
     elif when is not None and rest[:2] == "20":
         when, zone_from, rest = _second_time(fields, when, zone_from, rest, received, zone)
-    is_syslog = priority is not None or when is not None
-    if when is not None:
-        rest = _without_severity(rest)
-        facility = _FACILITY.match(rest) if priority is None else None
-        if facility is None and priority is None and _LEVEL.match(rest) is not None:
-            host, after = "", rest  # `2026-11-22T03:15:04Z info exim[1]: `, of Alpine's syslog-ng
-        elif facility is None:
-            host, after = _host(rest)
-        else:
-            host, rest = "", rest[facility.end() :].removeprefix(": ")
-            after = rest
-        if host == "Message" and after.startswith("forwarded from "):  # AIX's syslogd names the first sender so
-            host, _, after = after[15:].partition(": ")
-        if host and (priority is not None or almost is not None or _is_host_credible(text, after)):
-            fields["log.syslog.hostname"] = host
-            rest = _without_severity(without_words(after))
-            when, zone_from, rest = _second_time(fields, when, zone_from, rest, received, zone)
+    if when is None:
+        return _without_time(fields, rest, is_syslog=priority is not None)
+    rest = _without_severity(rest)
+    host, after, rest = _named(rest) if priority is None else (*_host(rest), rest)
+    if host == "Message" and after.startswith("forwarded from "):  # AIX's syslogd names the first sender so
+        host, _, after = after[15:].partition(": ")
+    if host and (priority is not None or almost is not None or _is_host_credible(text, after)):
+        fields["log.syslog.hostname"] = host
+        rest = _without_severity(without_words(after))
+        when, zone_from, rest = _second_time(fields, when, zone_from, rest, received, zone)
+    return _without_time(fields, rest, is_syslog=True)._replace(when=when, zone_from=zone_from)
+
+
+def _named(text: str) -> tuple[str, str, str]:
+    """(host, what follows it, the text) of a line that lost its priority: some say it in words instead of a host."""
+    facility = _FACILITY.match(text)
+    if facility is not None:
+        text = text[facility.end() :].removeprefix(": ")
+        return "", text, text
+    if _LEVEL.match(text) is not None:  # `2026-11-22T03:15:04Z info exim[1]: `, of Alpine's syslog-ng
+        return "", text, text
+    return *_host(text), text
+
+
+def _without_time(fields: dict[str, Value], rest: str, *, is_syslog: bool) -> Header:
+    """The rest of a header: the level in words, the program and its process, the message."""
     level = _LEVEL.match(rest) if is_syslog else None
     if level is not None:  # `notice mcpd[6551]: text`, of BIG-IP and of what prints the priority in words
         fields.setdefault("log.level", level[1])
         rest = rest[level.end() :]
     tag = (_TAG.match(rest) or _ODD_TAG.match(rest)) if is_syslog else None
     if tag is None or tag[1] in _NO_HOSTS:
-        return Header(fields, when, zone_from, _message(rest), "", is_syslog)
+        return Header(fields, None, "", _message(rest), "", is_syslog)
     app, procid = tag.groups()
     fields["log.syslog.appname"] = app
     fields["process.name"] = app.rpartition("/")[2] or app
@@ -277,7 +197,7 @@ def _rfc3164(text: str, received: datetime, zone: tzinfo) -> Header:
         if solaris is not None:
             fields["log.syslog.msgid"] = solaris[1]
             message = message[solaris.end() :]
-    return Header(fields, when, zone_from, message, app, True)
+    return Header(fields, None, "", message, app, True)
 
 
 def _without_severity(text: str) -> str:
@@ -345,23 +265,6 @@ def _is_host_credible(text: str, after: str) -> bool:
     )
 
 
-@lru_cache(maxsize=1024)
-def _priority_fields(digits: str) -> dict[str, Value]:
-    """The fields of a priority; shared, so copy before use. Above 191 it is kept as it is, and said to be wrong."""
-    priority = int(digits)
-    if priority > 191:
-        return {"log.syslog.priority": priority, "error.message": f"malformed priority: {priority}"}
-    facility, severity = divmod(priority, 8)
-    return {
-        "log.syslog.priority": priority,
-        "log.syslog.facility.code": facility,
-        "log.syslog.facility.name": FACILITIES[facility],
-        "log.syslog.severity.code": severity,
-        "log.syslog.severity.name": SEVERITIES[severity],
-        "log.level": SEVERITIES[severity],
-    }
-
-
 def _time(text: str, received: datetime, zone: tzinfo) -> tuple[datetime | None, str, str]:
     """(when, where its zone is from, what follows) of a text that may begin with a time."""
     found = read(text, received=received, zone=zone)
@@ -416,7 +319,7 @@ def _message(text: str) -> str:
 
 
 _ORDINARY = Headers(
-    [_priority_fields(str(number)) for number in range(192)],
+    [priority_fields(str(number)) for number in range(LARGEST + 1)],
     sorted(_NO_HOSTS),
     plain_moment,
     local_moment,
