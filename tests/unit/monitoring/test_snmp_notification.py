@@ -298,9 +298,9 @@ def test_the_worst_a_datagram_can_hold_takes_bounded_time() -> None:
     for bindings in (binding * 9_000, long, nested):
         body = ber.integer_of(1) * 3 + ber.tlv(ber.SEQUENCE, bindings)
         whole = ber.integer_of(1) + ber.tlv(ber.OCTETS, b"vung-kin") + ber.tlv(0xA7, body)
-        started = time.perf_counter()
+        started = time.process_time()
         notifications().take(ber.tlv(ber.SEQUENCE, whole), 100.0)
-        assert time.perf_counter() - started < 0.2
+        assert time.process_time() - started < 0.5, "50 ms of CPU are usual; what goes by the square takes seconds"
 
 
 def test_of_who_has_no_right_no_more_is_read_than_a_packet() -> None:
