@@ -83,6 +83,7 @@ def seen(lab_data: Path, lab_state: dict[str, Any], province: Province, machines
             broken |= dict.fromkeys((m.control for m in RESTARTED), look(m.control for m in RESTARTED))
         since = restarted(machines)
         until(lambda: answers(RESTARTED[0].device, since), 30)
+        until(lambda: is_satisfied(look(["log-forwarding-durable"])), UNTIL_READY_S)  # senders try again after a while
         after = look(everything)
     return Seen(before=before, broken=broken, after=after)
 
