@@ -6,15 +6,17 @@ stream of its own (a folder of segments, a series of daily indices), everything 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from inventory.model import LogRetention, Policy
 from monitoring.event import Event
 
 THREE_MONTHS = timedelta(days=92)
 DEFAULT_STREAM = "log"
+JITTER = timedelta(hours=1)  # by which a clock that is set may jump and be believed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,19 @@ class RetentionRule:
         if not event.text("event.dataset").startswith(self.data_set):
             return False
         return all(event.text(name) in values for name, values in self.system.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """Our clock as far as it may delete: one set ahead by a year while we run would end every retention at once."""
+
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    began_s: float = field(default_factory=time.monotonic)
+
+    def now(self) -> datetime:
+        """The time, but not later than what has passed since we began allows."""
+        passed = timedelta(seconds=time.monotonic() - self.began_s)
+        return min(datetime.now(UTC), self.began + passed + JITTER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

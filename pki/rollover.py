@@ -10,6 +10,7 @@ from dataclasses import replace as changed
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 
 from pki import files, register
 from pki.authority import CA_LIFE, OURS, Authority, load
@@ -77,6 +78,6 @@ def distrust(authority: Authority, which: str, now: datetime) -> Trusted:
 def _is_of(authority: Authority, entry: Entry, ca: x509.Certificate) -> bool:
     try:
         load(authority.files_of(entry.name)[0]).verify_directly_issued_by(ca)
-    except Exception:  # another CA's, or a file that is gone
+    except (InvalidSignature, ValueError, TypeError, OSError, PkiError):  # another CA's, or a file that is gone
         return False
     return True

@@ -30,7 +30,7 @@ from monitoring.elastic._cluster import Cluster, reason_of
 from monitoring.elastic._settings import ElasticSettings
 from monitoring.errors import StoreError
 from monitoring.event import Event
-from monitoring.retention import DEFAULT_STREAM, Retention
+from monitoring.retention import DEFAULT_STREAM, Retention, Steady
 from monitoring.sink import Refusal
 from monitoring.store.lock import locked
 
@@ -57,6 +57,7 @@ class ElasticWriter:
     ) -> None:
         """Raises StoreError when another process writes for this directory, or the cluster does not answer."""
         self._settings, self._retention, self._patience_s = settings, retention or Retention(), patience_s
+        self._steady = Steady()
         self._touched: set[str] = set()
         self._stop = Flag()
         self._thread: Thread | None = None
@@ -102,7 +103,7 @@ class ElasticWriter:
         indices = self._cluster.client.indices
         pattern = f"{_templates.alias(self._settings)}-*"
         named = self._cluster.ask("retention", indices.get_alias, index=pattern)
-        due = expired(named.keys(), self._settings, self._retention, now or datetime.now(UTC))
+        due = expired(named.keys(), self._settings, self._retention, now or self._steady.now())
         for name in due:
             self._cluster.ask("retention", indices.delete, index=name, ignore_unavailable=True)
             log.info("deleted %s: its time is over", name)

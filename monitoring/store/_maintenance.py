@@ -68,13 +68,15 @@ def run(
     now: datetime,
     current: Callable[[], Manifest],
     apply: Callable[[Change], None],
+    deletes_at: datetime,
 ) -> None:
-    """One round. Raises StoreError when a merge cannot be written; nothing is lost then."""
+    """One round. deletes_at: the time for retention, never later than `now`. Raises StoreError when a merge
+    cannot be written; nothing is lost then."""
     now_us = _microseconds(now)
     unlinked = _unlink(folder, current(), now_us)
     if unlinked:
         apply(Change(unlinked=unlinked))
-    gone = expired(current(), retention, now)
+    gone = expired(current(), retention, deletes_at)
     if gone:
         apply(Change(retired=tuple((s.file, now_us) for s in gone)))
     for merge in plan(current(), now):

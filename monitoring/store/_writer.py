@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from monitoring.errors import StoreError
 from monitoring.event import Event
-from monitoring.retention import Retention
+from monitoring.retention import Retention, Steady
 from monitoring.rows import Rows, rows_of
 from monitoring.sink import Refusal
 from monitoring.store import _columns, _grams, _maintenance, _manifest
@@ -43,6 +43,7 @@ class StoreWriter:
         """Raises StoreError when another process writes this store or its folder cannot be written."""
         self._folder = Path(data_dir) / "store"
         self.retention = retention or Retention()
+        self._steady = Steady()
         self._changing = Lock()
         self._pending: dict[tuple[str, str], list[pa.Table]] = {}
         self._stop = Flag()
@@ -91,7 +92,8 @@ class StoreWriter:
 
     def maintain(self, now: datetime | None = None) -> None:
         """Merge small segments, drop expired ones, unlink what has been retired long enough."""
-        _maintenance.run(self._folder, self.retention, now or datetime.now(UTC), self._current, self._apply)
+        deletes_at = now or self._steady.now()
+        _maintenance.run(self._folder, self.retention, now or datetime.now(UTC), self._current, self._apply, deletes_at)
 
     def start(self) -> None:
         """Maintain in the background until `close`."""

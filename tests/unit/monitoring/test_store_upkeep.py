@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import duckdb
 import pytest
@@ -211,3 +211,21 @@ def test_a_plan_merges_each_segment_at_most_once_and_stays_within_its_span(parts
         assert len(merge.parts) > 1
         assert all(part.hour.startswith(merge.span) for part in merge.parts)
         assert sum(part.rows for part in merge.parts) <= _maintenance.MOST_ROWS
+
+
+def test_a_clock_set_ahead_while_we_run_ends_no_retention(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + timedelta(days=400)
+
+    with StoreWriter(tmp_path) as writer:
+        when = datetime.now(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+        writer.write([Event({"event.id": str(UUID(int=1)), "@timestamp": when, "event.ingested": when})])
+        writer.commit({})
+        for module in ("monitoring.retention", "monitoring.store._writer"):
+            monkeypatch.setattr(f"{module}.datetime", Ahead)
+        writer.maintain()
+        assert len(writer._manifest.segments) == 1, "the clock is believed by an hour, and not by a year"
+        writer.maintain(datetime.now(UTC) + timedelta(days=400))
+        assert not writer._manifest.segments, "when the time has really passed it goes"
