@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from monitoring.event import Event
+from soc.alert import FieldMatch
 from soc.episodes import Episodes, device_of, microseconds
 from soc.pending import Pending
 from soc.sigma.correlator import Correlator, Firing, Sighting
 from soc.sigma.loader import RuleSet
 from soc.sigma.matcher import Matcher, encode
+from soc.sigma.rule import Rule
 
 _EXPIRE_EVERY_US = 10_000_000
 
@@ -35,17 +37,19 @@ class Detection:
 
     def take(self, events: Sequence[Event], now: datetime) -> None:
         """Match a batch of events, in the order they were received. now: what alerts are raised at."""
-        self._now = now
         self.events += len(events)
         encoded = [encode(event) for event in events]
         for index, rule, fields in self.matcher.match(encoded):
-            self.matches += 1
-            event = events[index]
-            self.advance(microseconds(event.received), now)
-            if rule.alerts:
-                self.episodes.see(rule, event, encoded[index], fields, now)
-            if self.correlator.feeds(rule.id):
-                self._count(self.pending.add(sighting_of(rule.id, event, encoded[index])))
+            self.matched(rule, events[index], encoded[index], fields, now)
+
+    def matched(self, rule: Rule, event: Event, encoded: bytes, fields: tuple[FieldMatch, ...], now: datetime) -> None:
+        """Take a match that was found elsewhere, in the order of receiving. encoded: the event as `encode` gives it."""
+        self.matches += 1
+        self.advance(microseconds(event.received), now)
+        if rule.alerts:
+            self.episodes.see(rule, event, encoded, fields, now)
+        if self.correlator.feeds(rule.id):
+            self._count(self.pending.add(sighting_of(rule.id, event, encoded)))
 
     def advance(self, clock_us: int, now: datetime) -> None:
         """Everything received before `clock_us` was taken: count what has waited long enough."""
