@@ -26,7 +26,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         ("list", "what is loaded"),
     ):
         sub = verbs.add_parser(name, help=text, description=text)
-        sub.add_argument("--rules", type=Path, action="append", metavar="DIR", help="rule folders (default soc_rules)")
+        text = "rule folders (default: shipped, the province's own" + (")" if name == "test" else ", imported sets)")
+        sub.add_argument("--rules", type=Path, action="append", metavar="DIR", help=text)
     text = "match events (NDJSON on standard input: ECS or raw Windows JSON), print NDJSON matches"
     sub = verbs.add_parser("eval", help=text, description=text)
     sub.add_argument("--rules", type=Path, action="append", metavar="DIR", required=True, help="folder of Sigma rules")
@@ -36,10 +37,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, ctx: Context) -> int:
     from soc import placeholders
-    from soc.sigma import OWN_RULES, load
+    from soc.rulesets import folders, libraries
+    from soc.sigma import load
 
     pipelines = getattr(args, "map", [])
-    rules = load(args.rules or [OWN_RULES], placeholders.of(ctx.province), pipelines=pipelines)
+    # Cases say which rules may fire: those of a community set are not for them to know.
+    is_test = args.rules_verb == "test"
+    places = args.rules or (libraries(ctx.province_dir) if is_test else folders(ctx.province_dir, ctx.data_dir))
+    rules = load(places, placeholders.of(ctx.province), pipelines=pipelines)
     if args.rules_verb == "eval":
         return _eval(rules)
     if args.rules_verb == "list":

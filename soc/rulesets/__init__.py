@@ -1,0 +1,12 @@
+"""Which rules a province runs: those shipped, its own, and the community sets it imported.
+
+    soc_rules/                    shipped
+    <province>/rules/             the province's own, in folders as in soc_rules; filters/*.yml
+    <data>/rules/<set>/           imported: rules/ is loaded, no-source/ kept aside, report.json, licences
+
+Right of `soc.sigma`, which knows folders of rules and nothing of where they come from.
+"""
+
+from soc.rulesets._folders import SETS, folders, libraries
+
+__all__ = ["SETS", "folders", "libraries"]
