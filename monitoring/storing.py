@@ -23,12 +23,13 @@ from uuid import UUID
 
 from inventory.errors import OpsError
 from inventory.model import Province
+from monitoring.ahead import Extent, read
 from monitoring.dead import DeadLetters
 from monitoring.durable import replace_json
 from monitoring.errors import SpoolError, StoreError
 from monitoring.event import Event, Value
 from monitoring.heard import Heard
-from monitoring.parsing import Extent, Parsed, Parsers, parsed, read
+from monitoring.parsing import Parsed, Parsers, parsed
 from monitoring.progress import Progress
 from monitoring.senders import ORDINARY, Senders
 from monitoring.settling import REPLAY, Asked, Settling
@@ -217,7 +218,7 @@ class Storer:
         if self._parsers and is_behind:
             return *self._parsers.take(reader.directory, position), self._followed
         records, extent = read(reader, position, BATCH)
-        made = parsed(records, lambda record: dict(self._event_of(record).fields), self._parsers.retention)
+        made = parsed(records, self._parsers.retention, lambda record: dict(self._event_of(record).fields))
         return made, extent, Event
 
     def _note(self, progress: Progress, heard: Heard) -> None:

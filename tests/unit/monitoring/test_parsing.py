@@ -110,7 +110,7 @@ def test_what_needs_no_look_comes_as_columns_and_the_rest_as_events() -> None:
             raise ValueError("no event of this")
         return made.fields_of(one)
 
-    batch = parsed([record(line, position=n) for n, line in enumerate(lines)], fields_of, Retention())
+    batch = parsed([record(line, position=n) for n, line in enumerate(lines)], Retention(), fields_of)
     assert [o.position for o in batch.origins] == [0, 2]
     assert batch.faults == {1: "no-event: ValueError: no event of this"}
     assert (sum(p.size for p in batch.parts), sum(n for _, n in batch.heard.counts())) == (3, 3)
@@ -152,7 +152,7 @@ def test_a_defect_in_one_record_is_a_fault_of_that_one() -> None:
             raise ValueError("no event of this")
         return {"message": "fine"}
 
-    made = parsed([record(b"a", position=1), record(b"poison", position=2), record(b"b", position=3)], fields_of, None)
+    made = parsed([record(b"a", position=1), record(b"poison", position=2), record(b"b", position=3)], None, fields_of)
     assert [o.position for o in made.origins] == [1, 2, 3]
     assert made.faults == {1: "no-event: ValueError: no event of this"}
     assert made.fields == [{"message": "fine"}, {}, {"message": "fine"}]
