@@ -28,6 +28,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         sub = verbs.add_parser(name, help=text, description=text)
         text = "rule folders (default: shipped, the province's own" + (")" if name == "test" else ", imported sets)")
         sub.add_argument("--rules", type=Path, action="append", metavar="DIR", help=text)
+        if name != "list":
+            text = "only these: the name of a folder or of a product, or a path"
+            sub.add_argument("only", nargs="*", metavar="NAME", help=text)
     text = "match events (NDJSON on standard input: ECS or raw Windows JSON), print NDJSON matches"
     sub = verbs.add_parser("eval", help=text, description=text)
     sub.add_argument("--rules", type=Path, action="append", metavar="DIR", required=True, help="folder of Sigma rules")
@@ -49,35 +52,37 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
         return _eval(rules)
     if args.rules_verb == "list":
         return _list(rules, ctx)
-    return _check(rules, ctx) if args.rules_verb == "check" else _test(rules, ctx)
+    return (_check if args.rules_verb == "check" else _test)(rules, args.only, ctx)
 
 
-def _check(rules: RuleSet, ctx: Context) -> int:
+def _check(rules: RuleSet, only: list[str], ctx: Context) -> int:
     from soc import placeholders
     from soc.sigma.check import findings
+    from soc.sigma.library import named
 
-    found = findings(rules, placeholders.of(ctx.province))
+    found = [f for f in findings(rules, placeholders.of(ctx.province)) if named(f.origin.path, only)]
     for finding in found:
         print(json.dumps({"where": str(finding.origin), "what": finding.reason}) if ctx.json else finding)
     print(f"{len(rules.rules)} rules, {len(rules.correlations)} correlations, {len(found)} findings", file=sys.stderr)
     return 1 if found else 0
 
 
-def _test(rules: RuleSet, ctx: Context) -> int:
-    from soc.sigma.library import outcomes
+def _test(rules: RuleSet, only: list[str], ctx: Context) -> int:
+    from soc.sigma.library import folders, named, outcomes
 
     count = Counter[bool]()
-    for outcome in outcomes(rules, ctx.province):
+    for outcome in outcomes(rules, ctx.province, [folder for folder in folders(rules) if named(folder.path, only)]):
         count[not outcome.wrong] += 1
         case = str(outcome.case)
         if ctx.json:
             print(json.dumps({"case": case, "ok": not outcome.wrong, "why": outcome.wrong}))
         elif outcome.wrong:
             print(f"{case}: {outcome.wrong}")
-    for refusal in rules.refused:
+    refused = [refusal for refusal in rules.refused if named(refusal.origin.path, only)]
+    for refusal in refused:
         print(f"refused: {refusal}", file=sys.stderr)
-    print(f"{count[True]} cases right, {count[False]} wrong, {len(rules.refused)} rules refused", file=sys.stderr)
-    return 1 if count[False] or rules.refused else 0
+    print(f"{count[True]} cases right, {count[False]} wrong, {len(refused)} rules refused", file=sys.stderr)
+    return 1 if count[False] or refused else 0
 
 
 def _list(rules: RuleSet, ctx: Context) -> int:

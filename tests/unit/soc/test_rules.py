@@ -11,7 +11,7 @@ import pytest
 from soc import placeholders
 from soc.sigma import OWN_RULES, Correlation, Kind, load
 from soc.sigma.check import findings
-from soc.sigma.library import Folder, folders, outcomes
+from soc.sigma.library import CaseError, Folder, Scene, folders, outcomes
 from tests.unit.soc.engine_support import ROOT, lab, own_rules, rules_of
 
 ERRORS = ROOT / "tests/errors/rules"
@@ -37,9 +37,23 @@ def test_the_lab_has_rules_enough() -> None:
 
 
 def test_what_only_feeds_never_alerts() -> None:
-    silent = {rule.name for rule in own_rules().rules if not rule.alerts}
-    assert silent == {"login_failed", "login_succeeded", "connection_denied"}
-    assert all(c.alerts for c in own_rules().correlations)
+    rules = own_rules()
+    silent = {rule.name for rule in rules.rules if not rule.alerts}
+    assert silent >= {"login_failed", "login_succeeded", "connection_denied"}
+    fed = {rule for c in rules.correlations for rule in c.rules}
+    assert {rule.id for rule in rules.all if not rule.alerts} <= fed
+
+
+def test_a_case_says_when_it_happens_and_what_a_change_may_touch(tmp_path: Path) -> None:
+    case = tmp_path / "sunday.hit.log"
+    line = "<38>1 - hh-ce1 sshd 1 - - Accepted publickey for quantri from 10.250.0.10 port 50000 ssh2"
+    case.write_text(f"# at: 2026-03-01T23:30:00+07:00\n# radius: hh-ce1\n# from: hh-ce1\n{line}\n", "utf-8")
+    (event,) = Scene(case, lab(), tmp_path / "data").events()
+    assert event.received.isoformat() == "2026-03-01T16:30:00.100000+00:00"
+    assert event.get("canh.change.in_radius") is True
+    case.write_text("# at: on Sunday\nline\n", "utf-8")
+    with pytest.raises(CaseError, match="'at' wants a moment"):
+        Scene(case, lab(), tmp_path / "data").events()
 
 
 @pytest.mark.parametrize("case", sorted(ERRORS.glob("*.yaml")), ids=lambda path: path.stem)
