@@ -30,6 +30,14 @@ _PAIR = re.compile(r"([A-Za-z][\w-]{0,63})=(\"[^\"]*\"|'[^']*'|\{[^}]*\}|[^\s,]+
 _INNER = re.compile(r"\bmsg='([^']*)'?")
 _AVC = re.compile(r"avc: {1,4}(denied|granted) {1,4}\{ ?([^}]{1,128}?) ?\}")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+\Z")
+# Which argument of a call holds its flags, and the flags that write: O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND.
+_FLAGS = {
+    name: re.compile(rf'\ba{at}="?(?:0x)?([0-9a-fA-F]{{1,8}})\b')
+    for at, names in ((1, ("open", "2")), (2, ("openat", "257")))
+    for name in names
+}
+_WRITES = 0x1 | 0x2 | 0x40 | 0x200 | 0x400
+_NAMETYPES = {"CREATE": "creation", "DELETE": "deletion"}
 _UNSET = frozenset(("4294967295", "-1", "unset", "?", '"?"'))
 _ENCODED = frozenset(
     ("comm", "exe", "proctitle", "cwd", "name", "acct", "cmd", "data", "key", "path", "file", "vm", "grp")
@@ -47,7 +55,7 @@ _PLACES = {
     "inode": "file.inode", "mode": "file.mode", "apparmor": "event.reason", "operation": "canh.audit.operation",
     "profile": "rule.name", "requested_mask": "canh.audit.permission", "scontext": "canh.audit.source_context",
     "tcontext": "canh.audit.target_context", "tclass": "canh.audit.class", "kernel": "host.os.kernel",
-    "ver": "service.version",
+    "ver": "service.version", "audit_enabled": "canh.audit.enabled",
 }  # fmt: skip
 
 
@@ -89,7 +97,7 @@ def parse(line: Line) -> dict[str, Value] | None:
         fields["@timestamp"] = found["when"]
         fields["event.sequence"] = int(found["serial"])
     put(fields, "host.name", found.get("node"))
-    kind = _kind(name, pairs)
+    kind = _kind(name, pairs, body)
     fields |= {"event.category": kind.category, "event.type": kind.type}
     if kind.action:
         fields["event.action"] = kind.action
@@ -125,18 +133,31 @@ def _plain(key: str, value: str) -> str:
     return value
 
 
-def _kind(name: str, pairs: Mapping[str, str]) -> Kind:
+def _kind(name: str, pairs: Mapping[str, str], body: str) -> Kind:
+    if name == "PATH" and pairs.get("nametype") in _NAMETYPES:
+        what = _NAMETYPES[pairs["nametype"]]
+        return Kind(("file",), (what,), f"file-{what}")
     if name != "SYSCALL":
         return KINDS.get(name, _OTHER)
-    what = CALLS.get(pairs.get("SYSCALL", pairs.get("syscall", "")), "")
+    call = pairs.get("SYSCALL", pairs.get("syscall", ""))
+    what = CALLS.get(call, "")
     category, _, kind = what.partition("-")
     if category in ("process", "file"):
+        kind = "change" if kind == "access" and _is_write(call, body) else kind
         return Kind((category,), (kind,), f"{category}-{kind}")
     return {
         "network": Kind(("network",), ("connection", "info"), "network-used"),
         "driver": Kind(("driver",), ("change",), "module-loaded"),
         "time": Kind(("configuration",), ("change",), "config-changed"),
     }.get(what, _OTHER)
+
+
+def _is_write(call: str, body: str) -> bool:
+    """Whether a file was opened to be written, truncated or made."""
+    if call in ("creat", "85", "truncate", "76", "ftruncate", "77", "write", "1", "pwrite64", "18"):
+        return True
+    flags = _FLAGS[call].search(body) if call in _FLAGS else None
+    return flags is not None and bool(int(flags[1], 16) & _WRITES)
 
 
 def _add(fields: dict[str, Value], name: str, pairs: dict[str, str], body: str) -> None:

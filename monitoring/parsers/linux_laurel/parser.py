@@ -33,14 +33,22 @@ def parse(line: Line) -> dict[str, Value] | None:
         return None
     put(fields, "host.name", document.get("NODE"))
     _add_command(fields, document)
+    _add_parent(fields, document)
     return fields
 
 
 def _records(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name, value in list(document.items())[:MOST_RECORDS]:
-        record = value[0] if isinstance(value, list) and value else value
+        record = _last(value) if isinstance(value, list) and value else value
         if name.isupper() and isinstance(record, Mapping):
             yield name, record
+
+
+def _last(records: list[Any]) -> Any:
+    """What the call was about: of the paths the last that is not the folder it is in."""
+    named = [one for one in records if isinstance(one, Mapping) and one.get("nametype") != "PARENT"]
+    is_path = any("nametype" in one for one in named)
+    return named[-1] if is_path else records[0]
 
 
 def _text(record: Mapping[str, Any]) -> str:
@@ -62,3 +70,12 @@ def _add_command(fields: dict[str, Value], document: Mapping[str, Any]) -> None:
                 written = " ".join(map(str, written))
             if isinstance(written, str):
                 fields.setdefault("process.command_line", written)
+
+
+def _add_parent(fields: dict[str, Value], document: Mapping[str, Any]) -> None:
+    """The parent as Laurel remembers it: a record of its own, or below SYSCALL in newer versions."""
+    call = document.get("SYSCALL")
+    parent = document.get("PARENT_INFO") or (call.get("PPID") if isinstance(call, Mapping) else None)
+    if isinstance(parent, Mapping):
+        put(fields, "process.parent.name", parent.get("comm"))
+        put(fields, "process.parent.executable", parent.get("exe"))
