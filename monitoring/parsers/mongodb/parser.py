@@ -58,7 +58,21 @@ def _document(pairs: dict[str, Any]) -> dict[str, Value]:
         fields["log.level"] = _LEVELS.get(str(pairs["s"])[:1], "info")
     if pairs.get("atype") == "authenticate":
         return fields | _LOGIN | {"event.outcome": "success" if pairs.get("result") in (0, "0") else "failure"}
+    if "atype" in pairs:
+        return fields | _audited(str(pairs["atype"]), pairs.get("result") in (0, "0", None))
     return _kind(fields, str(pairs.get("msg", "")))
+
+
+def _audited(command: str, is_done: bool) -> dict[str, Value]:
+    """What an entry of the audit log says was done: `dropDatabase`, `grantRolesToUser`..."""
+    is_of_roles = "Role" in command or "User" in command
+    return {
+        "canh.db.command": command,
+        "event.action": "db-role-changed" if is_of_roles else "db-query",
+        "event.category": ("database", "iam") if is_of_roles else ("database",),
+        "event.type": ("change",) if is_of_roles else ("access",),
+        "event.outcome": "success" if is_done else "failure",
+    }
 
 
 def _kind(fields: dict[str, Value], text: str) -> dict[str, Value]:
