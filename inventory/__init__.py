@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inventory.errors import InventoryError, OpsError
 from inventory.finding import Finding
-from inventory.loader import load, validate, write_allocations
+from inventory.loader import load, remarks, validate, write_allocations
 from inventory.model import Province
 
-__all__ = ["Finding", "InventoryError", "OpsError", "Province", "load", "validate", "write_allocations"]
+__all__ = ["Finding", "InventoryError", "OpsError", "Province", "load", "remarks", "validate", "write_allocations"]

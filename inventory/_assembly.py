@@ -60,6 +60,7 @@ def assemble(folder: Folder, draft: Draft, given: Allocations) -> Province:
         policy=province.policy.to_domain(ZoneInfo(province.time_zone)),
         networks=province.networks.to_domain(),
         lab=province.lab.to_domain() if province.lab else None,
+        lists=MappingProxyType({n: x.to_domain(n) for n, x in folder.lists.says.lists.items()}),
     )
 
 

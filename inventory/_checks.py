@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inventory._check_documents import profile_findings, province_findings, unit_findings
+from inventory._check_lists import list_findings
 from inventory._check_outages import outage_findings
 from inventory._check_plan import allocation_findings, missing_findings
 from inventory._check_services import service_findings
@@ -27,6 +28,7 @@ def check(reading: Reading, draft: Draft, *, addressed: bool) -> Iterator[Findin
         *site_findings(reading, draft),
         *service_findings(reading, draft),
         *outage_findings(reading, draft),
+        *list_findings(reading),
         *allocation_findings(reading, draft),
     ]
     yield from found

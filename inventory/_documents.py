@@ -29,6 +29,7 @@ from inventory._values import (
     TimeZone,
 )
 from inventory.allocations import Allocations
+from inventory.lists import NamedList, known_lists, value_of
 from inventory.model import Lab, LogRetention, Networks, Outage, Platform, Policy, Role, SegmentKind, Unit, Zone
 
 
@@ -193,6 +194,24 @@ class ServicesDoc(_Doc):
     zones: dict[Slug, ZoneDoc] = Field(min_length=1)
     services: dict[Slug, ServiceDoc] = {}
     flows: dict[Slug, FlowDoc] = {}
+
+
+class ListDoc(_Doc):
+    values: list[Annotated[str, Field(max_length=200)]]  # text always: YAML reads 0084 as the number 68
+    checked: date
+    owner: Text
+    reason: Text
+
+    def to_domain(self, name: str) -> NamedList:
+        kind = known_lists()[name].kind
+        values = tuple(value_of(kind, value) for value in self.values)
+        return NamedList(name=name, values=values, checked=self.checked, owner=self.owner, reason=self.reason)
+
+
+class ListsDoc(_Doc):
+    """lists.yaml: what the province keeps by hand, by name. `_check_lists` knows the names and their kinds."""
+
+    lists: dict[str, ListDoc] = {}
 
 
 class DeviceDoc(_Doc):

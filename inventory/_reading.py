@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from inventory._documents import AllocationsDoc, ProfileDoc, ProvinceDoc, ServicesDoc, SiteDoc, UnitsDoc
+from inventory._documents import AllocationsDoc, ListsDoc, ProfileDoc, ProvinceDoc, ServicesDoc, SiteDoc, UnitsDoc
 from inventory._yaml import Document, pointer_of, read
 from inventory.errors import InventoryError
 from inventory.finding import Finding
@@ -65,6 +65,7 @@ class Folder:
     profiles: Mapping[str, Read[ProfileDoc]]
     sites: Mapping[str, Read[SiteDoc]]
     allocations: Read[AllocationsDoc]
+    lists: Read[ListsDoc]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +82,14 @@ class Reading:
     profiles: Mapping[str, Read[ProfileDoc]]
     sites: Mapping[str, Read[SiteDoc]]
     allocations: Read[AllocationsDoc] | None
+    lists: Read[ListsDoc] | None
     is_complete: bool
 
     def whole(self) -> Folder | None:
         """The Folder; None when a document of it is missing."""
-        if not self.is_complete or not (self.province and self.units and self.services and self.allocations):
+        if not self.is_complete or not (self.province and self.units and self.services):
+            return None
+        if not (self.allocations and self.lists):
             return None
         return Folder(
             province=self.province,
@@ -94,6 +98,7 @@ class Reading:
             profiles=self.profiles,
             sites=self.sites,
             allocations=self.allocations,
+            lists=self.lists,
         )
 
 
@@ -124,7 +129,8 @@ def read_folder(folder: Path) -> tuple[Reading, list[Finding]]:
     profile_files = {p.stem: p for place in (PROFILES, folder / "profiles") for p in _by_name(place)}
     profiles = {name: one(path, ProfileDoc) for name, path in profile_files.items()}
     sites = {p.stem: one(p, SiteDoc) for p in _by_name(folder / "sites")}
-    allocations = _allocations(folder / "allocations.yaml", findings)
+    allocations = _optional(folder / "allocations.yaml", AllocationsDoc, findings)
+    lists = _optional(folder / "lists.yaml", ListsDoc, findings)
     reading = Reading(
         folder=folder,
         province=province,
@@ -133,7 +139,8 @@ def read_folder(folder: Path) -> tuple[Reading, list[Finding]]:
         profiles={n: p for n, p in profiles.items() if p is not None},
         sites={n: s for n, s in sites.items() if s is not None},
         allocations=allocations,
-        is_complete=None not in (province, units, services, allocations, *profiles.values(), *sites.values()),
+        lists=lists,
+        is_complete=None not in (province, units, services, allocations, lists, *profiles.values(), *sites.values()),
     )
     return reading, findings
 
@@ -157,11 +164,12 @@ def _misnamed(folder: Path) -> list[Finding]:
     ]
 
 
-def _allocations(path: Path, findings: list[Finding]) -> Read[AllocationsDoc] | None:
-    if not path.exists():  # a province that has just been written has none yet
+def _optional(path: Path, model: type[Model], findings: list[Finding]) -> Read[Model] | None:
+    """A document a province may do without: a new one has no allocations yet, a small one no lists."""
+    if not path.exists():
         empty = Document(path=path, shown=shown(path), data={}, lines={"": 1})
-        return Read(document=empty, says=AllocationsDoc())
-    found, problems = _read_as(path, AllocationsDoc)
+        return Read(document=empty, says=model())
+    found, problems = _read_as(path, model)
     findings.extend(problems)
     return found
 

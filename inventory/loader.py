@@ -7,9 +7,11 @@ folder ─ _yaml ─► data ─ _reading ─► documents ─ _expand ─► dr
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
 
 from inventory._assembly import assemble
+from inventory._check_lists import list_remarks
 from inventory._checks import check
 from inventory._expand import expand
 from inventory._reading import Folder, Reading, read_folder, shown
@@ -35,6 +37,14 @@ def validate(folder: Path) -> list[Finding]:
     Raises InventoryError when there is no folder.
     """
     return _examined(folder, addressed=True)[1]
+
+
+def remarks(folder: Path, today: date) -> list[Finding]:
+    """What is right and deserves a look, in file order: lists nobody has checked for long. Nothing is refused for it.
+
+    Raises InventoryError when there is no folder.
+    """
+    return sorted(list_remarks(read_folder(folder)[0], today), key=_place)
 
 
 def write_allocations(folder: Path, *, prune: bool = False) -> tuple[str, ...]:
@@ -70,9 +80,9 @@ def _examined(folder: Path, *, addressed: bool) -> tuple[Reading, list[Finding]]
 
 
 def _place(finding: Finding) -> tuple[int, str, int]:
-    """File order: province, units, services, profiles, sites, allocations; then the line."""
+    """File order: province, units, services, profiles, sites, lists, allocations; then the line."""
     file, _, line = finding.where.rpartition(":")
-    order = ("province.yaml", "units.yaml", "services.yaml", "profiles", "sites", "allocations.yaml")
+    order = ("province.yaml", "units.yaml", "services.yaml", "profiles", "sites", "lists.yaml", "allocations.yaml")
     path = Path(file)
     word = path.name if path.name in order else path.parent.name
     return order.index(word) if word in order else len(order), file, int(line)

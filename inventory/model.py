@@ -15,6 +15,8 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from types import MappingProxyType
 
+from inventory.lists import NamedList
+
 
 class Role(StrEnum):
     """What a device is for. A role decides platform templates, Ansible group and machine image."""
@@ -292,6 +294,12 @@ class Province:
     policy: Policy
     networks: Networks
     lab: Lab | None
+    lists: Mapping[str, NamedList] = field(default_factory=lambda: MappingProxyType({}))
+
+    def listed(self, name: str) -> tuple[str, ...]:
+        """What the province's own list of that name holds; nothing when it keeps none."""
+        found = self.lists.get(name)
+        return () if found is None else found.values
 
     @cached_property
     def device_by_address(self) -> Mapping[IPv4Address, Device]:

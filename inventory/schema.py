@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from inventory._documents import AllocationsDoc, ProfileDoc, ProvinceDoc, ServicesDoc, SiteDoc, UnitsDoc
+from inventory._documents import AllocationsDoc, ListsDoc, ProfileDoc, ProvinceDoc, ServicesDoc, SiteDoc, UnitsDoc
 
 _DOCUMENTS: dict[str, type[BaseModel]] = {
     "province": ProvinceDoc,
@@ -14,6 +14,7 @@ _DOCUMENTS: dict[str, type[BaseModel]] = {
     "services": ServicesDoc,
     "profile": ProfileDoc,
     "site": SiteDoc,
+    "lists": ListsDoc,
     "allocations": AllocationsDoc,
 }
 

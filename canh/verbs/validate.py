@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
 
 from canh.context import Context
-from inventory import Finding, InventoryError, load, validate, write_allocations
+from inventory import Finding, InventoryError, load, remarks, validate, write_allocations
 
 HELP = "check the inventory: every finding at once, with its place and its fix (exit 1 when there are any)"
 
@@ -38,6 +40,7 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
             raise
         findings = list(error.findings)
     _print(findings, as_json=args.json)
+    _print_remarks(ctx.province_dir)
     if not findings and not args.json:
         province = load(ctx.province_dir)
         print(
@@ -45,6 +48,12 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
             file=sys.stderr,
         )
     return 1 if findings else 0
+
+
+def _print_remarks(folder: Path) -> None:
+    """To people only: what deserves a look is no fault, and the exit code does not tell it."""
+    for remark in remarks(folder, datetime.now(UTC).date()):
+        print(f"remark: {remark}", file=sys.stderr)
 
 
 def _print(findings: list[Finding], *, as_json: bool) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
+from ipaddress import ip_network
 from itertools import product
 from typing import Any
 
@@ -83,6 +85,8 @@ def _selection(node: Any, placeholders: Placeholders) -> tuple[Any, str]:
             done[_free(f"{field}|re", done)] = _NEVER
             found = found or empty
         else:
+            if "cidr" in modifiers:
+                values = [_network(value) for value in values]
             done[_free("|".join([field, *modifiers]), done)] = values
     return done, found
 
@@ -95,8 +99,7 @@ def _values(written: Any, placeholders: Placeholders) -> tuple[list[Any], str]:
         used = list(dict.fromkeys(_NAME.findall(str(text))))
         for name in used:
             if name not in placeholders:
-                known = ", ".join(sorted(placeholders))
-                raise ExpandError(f"unknown placeholder %{name}%; the inventory gives: {known}")
+                raise ExpandError(f"unknown placeholder %{name}%; {_known(name, placeholders)}")
             if not placeholders[name]:
                 found = found or name
         for combination in product(*(placeholders[name] for name in used)):
@@ -105,6 +108,22 @@ def _values(written: Any, placeholders: Placeholders) -> tuple[list[Any], str]:
                 filled = str(filled).replace(f"%{name}%", value)
             values.append(filled)
     return values, found
+
+
+def _known(name: str, placeholders: Placeholders) -> str:
+    """What the inventory gives instead: the names most like it, else all."""
+    close = get_close_matches(name, placeholders, n=3, cutoff=0.7)
+    if close:
+        return f"did you mean {' or '.join(f'%{other}%' for other in close)}?"
+    return f"the inventory gives: {', '.join(sorted(placeholders))}"
+
+
+def _network(value: Any) -> Any:
+    """A network as the engine reads it: of one address when there is no prefix length."""
+    try:
+        return str(ip_network(str(value)))
+    except ValueError:
+        return value  # the engine says what is wrong with it
 
 
 def _free(key: str, taken: dict[str, Any]) -> str:

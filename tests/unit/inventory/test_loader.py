@@ -143,7 +143,7 @@ def test_a_faulty_province_gets_no_allocations(demo: Path) -> None:
         write_allocations(demo)
     assert (demo / "allocations.yaml").read_bytes() == before
     assert sorted(p.name for p in demo.iterdir()) == sorted(
-        ["allocations.yaml", "province.yaml", "services.yaml", "sites", "units.yaml"]
+        ["allocations.yaml", "lists.yaml", "province.yaml", "services.yaml", "sites", "units.yaml"]
     )
 
 

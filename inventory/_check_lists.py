@@ -1,0 +1,52 @@
+"""Faults of lists.yaml: a list nobody knows, a value that is none of its kind; and lists nobody looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from inventory._check_documents import meant
+from inventory._documents import ListDoc
+from inventory._reading import Reading
+from inventory._yaml import Document, pointer_of
+from inventory.finding import Finding
+from inventory.lists import FRESH, known_lists, value_of
+
+
+def list_findings(reading: Reading) -> Iterator[Finding]:
+    """Unknown names, with the known ones; values that are written wrongly."""
+    if reading.lists is None:
+        return
+    written, known = reading.lists.document, known_lists()
+    for name, entry in reading.lists.says.lists.items():
+        if name in known:
+            yield from _values(written, name, entry)
+            continue
+        fix = meant(name, known, f"the lists are {', '.join(sorted(known))}")
+        yield written.finding(pointer_of("lists", name), f'there is no list "{name}"', fix)
+
+
+def _values(written: Document, name: str, entry: ListDoc) -> Iterator[Finding]:
+    kind = known_lists()[name].kind
+    for i, value in enumerate(entry.values):
+        try:
+            value_of(kind, value)
+        except ValueError as error:
+            what, _, fix = str(error).rpartition(": ")
+            yield written.finding(pointer_of("lists", name, "values", i), what, f"write {fix}")
+
+
+def list_remarks(reading: Reading, today: date) -> Iterator[Finding]:
+    """Lists that nobody has checked for long: people leave, addresses change hands."""
+    if reading.lists is None:
+        return
+    written = reading.lists.document
+    for name, entry in reading.lists.says.lists.items():
+        pointer, age = pointer_of("lists", name, "checked"), (today - entry.checked).days
+        if age > FRESH.days:
+            what = f'the list "{name}" was last checked {age} days ago'
+            fix = f"have {entry.owner} look through it, then write today's date"
+            yield written.finding(pointer, what, fix)
+        elif age < 0:
+            what = f'the list "{name}" was checked on {entry.checked}, which is still to come'
+            yield written.finding(pointer, what, "write the day somebody looked through it")
