@@ -52,6 +52,9 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
         _add_adjacency(fields)
     if "destination.ip" in fields and str(fields.get("event.action", "")).startswith("routing-"):
         fields["canh.nbr.ip"] = fields.get("source.ip", fields["destination.ip"])
+    if fields.get("source.domain") == "LOCAL" and fields.get("event.action") == "login":
+        fields["canh.line"] = "console"
+        del fields["source.domain"]
     if line.app_name and line.app_name == fields.get("process.name"):
         del fields["process.name"]
     return fields

@@ -12,6 +12,8 @@ _HEAD = re.compile(
     r"(?:(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d{1,9})? ?(?:[+-]\d\d:?\d\d)?) "
     r"(?:(\d{1,12}) )?(\d{3,6}) +(\w+) +([^:,]{1,64}): ?)?"
 )
+_UNKNOWN_CLIENT = frozenset(("11007", "13017"))  # RADIUS, TACACS+: could not locate the network device
+_WRONG_SECRET = frozenset(("11036", "11037", "13011"))  # Message-Authenticator invalid, dropped; TACACS+ packet invalid
 _ESCAPED = re.compile(r"\\([,=\\{}; ])")
 _PAIR = re.compile(r"(?:\A|, ?)([A-Za-z][\w.\-/ ]{0,64}?)=((?:[^,\\]|\\.)*)", re.DOTALL)
 _IN_RESPONSE = re.compile(r"User-?Name=([^;}]{1,128})")
@@ -57,6 +59,11 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
         put(fields, "source.ip", station)  # of a VPN user the address
     if "source.ip" not in fields:
         put(fields, "source.ip", pairs.get("NAS-IP-Address") or pairs.get("Device IP Address"))
+    reason = str(fields.get("event.reason", ""))[:5]
+    if reason in _UNKNOWN_CLIENT:
+        fields["event.action"], fields["canh.auth.reason"] = "aaa-request", "unknown-client"
+    elif reason in _WRONG_SECRET:
+        fields["event.action"], fields["canh.auth.reason"] = "aaa-secret-mismatch", "bad-authenticator"
     if line.app_name.startswith(("CISE_", "CSCOacs_")):
         fields["process.name"] = line.app_name
     return fields

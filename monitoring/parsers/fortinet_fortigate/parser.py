@@ -109,6 +109,8 @@ def _refine_event(fields: dict[str, Value], pairs: Pairs) -> None:
         spoken = ui.lower() if address is None or match is None else match[1].lower()
         if spoken in _PROTOCOLS:
             fields.setdefault("network.protocol", spoken)
+    if ui.lower() in ("console", "newcli", "jsconsole") and fields.get("event.action") == "login":
+        fields["canh.line"] = "console" if ui.lower() == "console" else ui.lower()
     action = str(pairs.get("action", ""))
     if action in _TUNNELS:
         fields["event.action"] = _TUNNELS[action]

@@ -42,7 +42,14 @@ _SHELL = re.compile(r"\A(\S{1,128}) (?:logged (?:in|out)|failed to log in|was ad
 _ATTACK = re.compile(
     r"on interface (\S{1,64}?): IP ([\dA-Fa-f.:]{2,45}), MAC(?: address)? ([\dA-Fa-f-]{12,17}), VLAN (\d{1,4})"
 )
+_ROLE = re.compile(r"\(configured on (\S{1,64}?)\) .{0,64}?changed from (\w{4,12}) to (\w{4,12})")
+_GUARDED = re.compile(
+    r"(?:BPDU|ROOT|LOOP)-Protection port (\S{1,64}) (?:received|failed)|[Ll]oop(?:back)? (?:exists )?on (\S{1,64}?)(?:\.|,| |\Z)"
+)
+_FLOODER = re.compile(r"attack from MAC ([\dA-Fa-f-]{12,17}) was detected on interface (\S{1,64}?)\.?(?: |\Z)")
 _MOVED = re.compile(r"MAC address (\S{12,17}) in VLAN (\d{1,4}) has moved from port (\S{1,64}) to port (\S{1,64})")
+_CONSOLE = re.compile(r" from ((?:console|aux|tty)\d{0,3})\b", re.IGNORECASE)
+_NODE = re.compile(r"-node=([\w.-]{1,200})\(([\d.]{3,256})\)")
 _LOOKING = re.compile(r"\s{0,4}(?:dis|display|quit|return|screen-|ping|tracert|system-view|terminal)", re.IGNORECASE)
 _UP = frozenset(("full", "established", "up"))
 _NOBODY = frozenset(("**", "-", "N/A", "unknown"))
@@ -128,6 +135,9 @@ def _add_sentence(fields: dict[str, Value], text: str, body: str) -> None:
             fields["event.category"], fields["event.type"] = ("process",), ("start",)
     elif category == ("network",):
         _add_state(fields, text)
+    elif (flooder := _FLOODER.search(text)) is not None:
+        put(fields, "source.mac", flooder[1])
+        fields["observer.ingress.interface.name"] = flooder[2]
     who = _SHELL.match(text)
     if who is not None:
         if who[1] not in ("VTY", "Console", "TTY"):
@@ -140,11 +150,24 @@ def _add_sentence(fields: dict[str, Value], text: str, body: str) -> None:
             put(fields, "user.name", ssh[1])
             put(fields, "source.ip", ssh[2] or ssh[3])
             put(fields, "source.port", ssh[4])
+    console = _CONSOLE.search(text) if fields.get("event.action") == "login" else None
+    if console is not None:
+        fields["canh.line"] = console[1].lower()
+    node = _NODE.search(body, 0, 1024) if fields.get("event.action") == "snmp-set" else None
+    if node is not None:
+        put(fields, "canh.snmp.object", node[1])
+        put(fields, "canh.snmp.oid", node[2])
     if "source.ip" not in fields and "canh.nbr.ip" not in fields and "=" not in text:
         add_words(fields, text)
 
 
 def _add_state(fields: dict[str, Value], text: str) -> None:
+    if fields.get("network.protocol") == "vrrp":
+        role = _ROLE.search(text)
+        if role is not None:
+            fields["observer.ingress.interface.name"] = role[1]
+            fields["canh.red.before"], fields["canh.red.new"] = role[2], role[3]
+        return
     neighbour = _NEIGHBOUR.search(text)
     if neighbour is not None:
         put(fields, "canh.nbr.ip", neighbour[1] or neighbour[5])
@@ -162,6 +185,8 @@ def _add_state(fields: dict[str, Value], text: str) -> None:
         if match is not None:
             for name, value in zip(names, match.groups(), strict=True):
                 put(fields, name, value)
+    if (guarded := _GUARDED.search(text)) is not None:
+        fields["observer.ingress.interface.name"] = guarded[1] or guarded[2].rstrip(".")
     state = _STATE.search(text)
     if state is not None and fields.get("event.type") == ("info", "change"):
         fields["observer.ingress.interface.name"] = state[1] or state[3]

@@ -30,8 +30,11 @@ _ACL = re.compile(
 _INTERFACE = re.compile(r"interface (\S{1,64}) has (?:turned into|entered the|changed to) (UP|DOWN)", re.IGNORECASE)
 _STATE = re.compile(r"(?:link|protocol)\w{0,8}.{0,64}?(up|down)", re.IGNORECASE)
 _PEER = re.compile(r"peer (\S{2,45}) changed from (\w{1,16}) to (\w{1,16})")
+_MOVED = re.compile(r"Original-Port ?= ?(\S{1,64}?),.{0,16}?Flapping port ?= ?(\S{1,64}?)(?:[,.)]|\Z| )")
+_EDGE = re.compile(r"edged-port (\S{1,64}) that enabled BPDU")
+_ROLE = re.compile(r"state (\w{4,12}) changed to (\w{4,12})")
 _USER = re.compile(
-    r"[Ll]ocal account (\S{1,128}) has been|[Uu]ser (\S{1,128}) (?:failed|succeeded|logged)|"
+    r"[Ll]ocal account (\S{1,128}) has been|[Uu]ser (?!attack\b)(\S{1,128}) (?:failed|succeeded|logged)|"
     r"(?:VTY|Console|con)\d{0,3} login from (\S{2,45})"
 )
 _CATALOGUE = catalogue_of(Path(__file__).parent)
@@ -44,6 +47,10 @@ _LOOKING = re.compile(
     r"\s{0,4}(?:dis|display|quit|return|screen-|ping|tracert|system-view|user-interface|terminal|language)",
     re.IGNORECASE,
 )
+_AAA_SERVER = re.compile(r"server\D{0,24}\(?IP: ?([\dA-Fa-f.:]{2,45})")
+_CONSOLE = re.compile(r"logg(?:ing|ed) in to ((?:CON|TTY|AUX)\d{1,3})", re.IGNORECASE)
+_NODE = re.compile(r"RequestId=\d{1,12}, ([A-Za-z][\w.-]{1,200})=")
+_REFUSED = re.compile(r"privilege|permission|authoriz", re.IGNORECASE)
 _UNKNOWN = frozenset(("**", "_system_", "_public_", "--", "unknown"))
 
 
@@ -108,7 +115,17 @@ def _add_sentence(fields: dict[str, Value], body: str, pairs: Mapping[str, str])
     built = _BUILT.search(body, 0, 512)
     if built is not None:
         _add_session(fields, built)
+    server = _AAA_SERVER.search(body) if fields.get("event.action") == "aaa-server-down" else None
+    if server is not None:
+        put(fields, "destination.ip", server[1])
+    console = _CONSOLE.search(body) if fields.get("event.action") == "login" else None
+    if console is not None:
+        fields["canh.line"] = console[1].lower()
+    if fields.get("event.action") == "snmp-set":
+        put(fields, "canh.snmp.object", _node(body))
     command = pairs.get("command")
+    if command is not None and _REFUSED.search(pairs.get("result", "")):
+        fields["canh.auth.reason"] = "authorization"
     if command is not None and _LOOKING.match(command):
         fields.pop("event.action", None)
         fields["event.category"], fields["event.type"] = ("process",), ("start",)
@@ -128,6 +145,12 @@ def _add_sentence(fields: dict[str, Value], body: str, pairs: Mapping[str, str])
         fields.setdefault("destination.ip", nbr)
     elif "source.ip" not in fields:
         add_words(fields, body.partition("(")[0])
+
+
+def _node(body: str) -> str | None:
+    """The first object that was set, as VRP writes it: name and index."""
+    node = _NODE.search(body, 0, 1024)
+    return None if node is None else node[1]
 
 
 def _add_session(fields: dict[str, Value], built: re.Match[str]) -> None:
@@ -178,6 +201,7 @@ def _add_state(fields: dict[str, Value], body: str, pairs: Mapping[str, str]) ->
     if before in _UP or after in _UP:
         fields["event.action"] = "routing-neighbor-up" if after in _UP else "routing-neighbor-down"
         return
+    _add_place(fields, body)
     if fields.get("event.type") != ("info", "change"):
         return
     interface = _INTERFACE.search(body)
@@ -186,6 +210,19 @@ def _add_state(fields: dict[str, Value], body: str, pairs: Mapping[str, str]) ->
     state = interface[2] if interface is not None else found[1] if (found := _STATE.search(body)) else ""
     if state:
         fields.setdefault("event.action", "interface-up" if state.lower() == "up" else "interface-down")
+
+
+def _add_place(fields: dict[str, Value], body: str) -> None:
+    """What the sentences of VRRP, MAC flapping and BPDU protection name."""
+    for pattern, names in (
+        (_ROLE, ("canh.red.before", "canh.red.new")),
+        (_MOVED, ("canh.interface.before", "observer.ingress.interface.name")),
+        (_EDGE, ("observer.ingress.interface.name",)),
+    ):
+        found = pattern.search(body, 0, 1024)
+        if found is not None and (pattern is not _ROLE or fields.get("network.protocol") == "vrrp"):
+            for name, value in zip(names, found.groups(), strict=True):
+                put(fields, name, value)
 
 
 _UP = frozenset(("full", "established", "8", "up"))

@@ -83,6 +83,13 @@ _TAGS: dict[str, Kind] = {
     "SNMP_TRAP_LINK_UP": ("interface-up", ("network",), ("info", "change"), ""),
     "SNMPD_AUTH_FAILURE": ("snmp-auth-failed", ("authentication",), ("start",), "failure"),
     "CHASSISD_": ("", ("host",), ("info",), ""),
+    "CHASSISD_PSU_": ("power-supply-failed", ("host",), ("info",), ""),
+    "CHASSISD_FAN_FAILURE": ("fan-failed", ("host",), ("info",), ""),
+    "CHASSISD_BLOWERS_SPEED_FULL": ("fan-failed", ("host",), ("info",), ""),
+    "CHASSISD_OVER_TEMP": ("temperature-alarm", ("host",), ("info",), ""),
+    "CHASSISD_RE_OVER_TEMP": ("temperature-alarm", ("host",), ("info",), ""),
+    "ESWD_BPDU_BLOCK_ERROR_DISABLED": ("stp-bpdu-guard", ("network",), ("info", "denied"), "failure"),
+    "L2CPD_BPDU_BLOCK_ERROR_DISABLED": ("stp-bpdu-guard", ("network",), ("info", "denied"), "failure"),
     "PFED_": ("", ("host",), ("info",), ""),
     "JSRPD_": ("ha-state-changed", ("host",), ("change",), ""),
     "ALARMD_": ("", ("host",), ("info",), ""),
@@ -128,6 +135,8 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
     code = str(fields.get("event.code", ""))
     if "event.category" not in fields:
         _add_kind(fields, code, line)
+    if code.startswith("UI_CFG_AUDIT") and "canh.config.verb" in fields:
+        _add_audited(fields)
     _add_state(fields)
     _add_routing(fields, code)
     if code.startswith("AV_") and "junos@2636" in line.structured:
@@ -212,7 +221,17 @@ def _add_command(fields: Fields) -> None:
         fields["event.action"] = "show-command"
 
 
+def _add_audited(fields: Fields) -> None:
+    """`set: [system host-name] r1 -> "r2"` as one would have typed it: `set system host-name r1 -> "r2"`."""
+    path, _, value = str(fields.get("process.command_line", "")).removeprefix("[").partition("]")
+    fields["process.command_line"] = " ".join(f"{fields['canh.config.verb']} {path} {value}".split())
+
+
 def _add_state(fields: Fields) -> None:
+    if "canh.bgp.code" in fields:
+        fields["canh.bgp.error"] = f"{fields.pop('canh.bgp.code')}/{fields.pop('canh.bgp.subcode', 0)}"
+    if "destination.ip" in fields and str(fields.get("event.action", "")).startswith("routing-"):
+        fields["canh.nbr.ip"] = fields["destination.ip"]
     if "canh.nbr.state" not in fields:
         return
     before, after = str(fields.get("canh.nbr.before", "")), str(fields["canh.nbr.state"])
