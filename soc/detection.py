@@ -31,7 +31,7 @@ class Detection:
         self.correlator = Correlator(rules.correlations, self._identify)
         self.pending = Pending(round(lateness / timedelta(microseconds=1)))
         self.clock_us = 0
-        self.events = self.matches = 0
+        self.events = self.matches = self.unreadable = self.defects = 0
         self._expired_us = 0
         self._now = datetime.min.replace(tzinfo=UTC)
 
@@ -41,6 +41,12 @@ class Detection:
         encoded = [encode(event) for event in events]
         for index, rule, fields in self.matcher.match(encoded):
             self.matched(rule, events[index], encoded[index], fields, now)
+
+    def passed(self, events: int, unreadable: int = 0, defects: int = 0) -> None:
+        """Events were matched elsewhere. unreadable: by the engine; defects: records that gave no event."""
+        self.events += events
+        self.unreadable += unreadable
+        self.defects += defects
 
     def matched(self, rule: Rule, event: Event, encoded: bytes, fields: tuple[FieldMatch, ...], now: datetime) -> None:
         """Take a match that was found elsewhere, in the order of receiving. encoded: the event as `encode` gives it."""
@@ -63,6 +69,22 @@ class Detection:
             self.correlator.expire(tick_us - self.pending.lateness_us)
             self.episodes.expire(tick_us - self.pending.lateness_us)
 
+    def replace_rules(self, rules: RuleSet) -> frozenset[str]:
+        """Go on with another rule set, from the next batch on. Returns the ids whose state was dropped.
+
+        What waits, windows and episodes of rules that did not change go on; those of rules that changed
+        or are gone are let go, as after a start. Commit before and after (`Outbox.commit`): then the
+        position at which the rules changed is written down, and a replay changes them at the same place.
+        """
+        now = {rule.id: rule.state for rule in rules.all}
+        changed = frozenset(rule.id for rule in self.rules.all if now.get(rule.id) != rule.state)
+        invalid, self.rules, self.matcher = self.matcher.invalid, rules, Matcher(rules)
+        self.matcher.invalid = invalid
+        self.pending.drop(changed)
+        self.correlator.replace(rules.correlations)
+        self.episodes.end(changed)
+        return changed
+
     def flush(self, now: datetime) -> None:
         """Count all that waits; for a finished set of events, never on a stream."""
         last = max((s.received_us for s in self.pending.held.values()), default=self.clock_us)
@@ -74,7 +96,8 @@ class Detection:
             "events": self.events,
             "matches": self.matches,
             "alerts": self.episodes.raised,
-            "unreadable_events": self.matcher.invalid,
+            "unreadable_events": self.unreadable + self.matcher.invalid,
+            "no_event": self.defects,
             "late": self.pending.late,
             "released_early": self.pending.early,
             "late_beyond_window": self.correlator.counts["late_beyond_window"],

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
@@ -151,6 +151,11 @@ class Episodes:
         """End those that nothing can join any more."""
         over = [e for e in self._open.values() if e.touched_us + e.gap_us < clock_us]
         for episode in over:
+            self._end(episode)
+
+    def end(self, rules: Collection[str]) -> None:
+        """End those of these rules: what comes next is a new alert."""
+        for episode in [e for e in self._open.values() if e.rule_id in rules]:
             self._end(episode)
 
     @property

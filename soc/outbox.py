@@ -22,12 +22,11 @@ from soc.errors import DatabaseError
 from soc.sigma.correlator import Added, Copied, Gone, Replaced
 from soc.sigma.loader import RuleSet
 from soc.sigma.matcher import decode
-from soc.sigma.rule import AnyRule
 from soc.sigma.window import Entry
 
 # A state of another layout is dropped: the spool is read again from its start, alert ids are made of
 # content, and the case store takes what it has as delivered.
-_LAYOUT = 2
+_LAYOUT = 3
 PATIENCE_S = 10.0  # how long one who reads it, a backup, may hold us up
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -54,6 +53,7 @@ class Outbox:
         """Open or make it. Raises DatabaseError."""
         self.path = path
         self._stored: set[tuple[int, str, str]] = set()  # reorder buffer as it is on disk
+        self._rules_digest = ""  # of the rule set in force on disk
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE_S)
@@ -95,7 +95,11 @@ class Outbox:
     def restore(self, detection: Detection) -> frozenset[str]:
         """Fill a fresh `detection`. Returns the ids of rules whose state was dropped: they changed or are gone."""
         try:
-            changed = self._drop_changed(detection.rules)
+            self._rules_digest = str(self.rules().get("digest", ""))
+            changed: frozenset[str] = frozenset()
+            if self._rules_digest != detection.rules.digest:
+                with self._transaction():
+                    changed = self._adopt(detection.rules)
             for at_us, event_id, rule, event in self._db.execute("SELECT at_us, id, rule, event FROM pending"):
                 detection.pending.add(sighting_of(rule, decode(event), event))
                 self._stored.add((at_us, event_id, rule))
@@ -116,23 +120,26 @@ class Outbox:
             raise self._failed("cannot be read", error) from error
         return changed
 
-    def _drop_changed(self, rules: RuleSet) -> frozenset[str]:
-        """A changed rule counts from nothing, from the committed position on, which is written down."""
-        now: dict[str, AnyRule] = {rule.id: rule for rule in rules.all}
+    def _adopt(self, rules: RuleSet) -> frozenset[str]:
+        """Drop the state of rules that changed, and write down from which positions on the new ones hold."""
+        now = {rule.id: rule.state for rule in rules.all}
         before = dict(self._db.execute("SELECT id, digest FROM rule"))
-        changed = {id_ for id_, digest in before.items() if id_ not in now or now[id_].digest != digest}
-        with self._transaction():
-            for rule in changed:
-                self._db.execute("DELETE FROM pending WHERE rule = ?", (rule,))
-                self._db.execute("DELETE FROM grp WHERE correlation = ?", (rule,))
-                self._db.execute("DELETE FROM entry WHERE correlation = ?", (rule,))
-                self._db.execute("UPDATE episode SET is_open = 0 WHERE rule = ?", (rule,))
-            self._db.execute("DELETE FROM rule")
-            self._db.executemany("INSERT INTO rule VALUES (?, ?)", [(r.id, r.digest) for r in now.values()])
-            known = self._db.execute("SELECT value FROM meta WHERE key = 'rules'").fetchone()
-            if known is None or json.loads(known[0])["digest"] != rules.digest:
-                self._set_meta("rules", {"digest": rules.digest, "from": self.positions()})
+        changed = {id_ for id_, digest in before.items() if now.get(id_) != digest}
+        for rule in changed:
+            self._db.execute("DELETE FROM pending WHERE rule = ?", (rule,))
+            self._db.execute("DELETE FROM grp WHERE correlation = ?", (rule,))
+            self._db.execute("DELETE FROM entry WHERE correlation = ?", (rule,))
+            self._db.execute("UPDATE episode SET is_open = 0 WHERE rule = ?", (rule,))
+        self._db.execute("DELETE FROM rule")
+        self._db.executemany("INSERT INTO rule VALUES (?, ?)", now.items())
+        self._set_meta("rules", {"digest": rules.digest, "from": self.positions()})
+        self._rules_digest = rules.digest
         return frozenset(changed)
+
+    def rules(self) -> Mapping[str, Any]:
+        """{"digest", "from": {spool: position}}: the rule set in force, and since where. Empty before the first."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'rules'").fetchone()
+        return json.loads(row[0]) if row else {}
 
     # ---- writing down
 
@@ -150,6 +157,8 @@ class Outbox:
                 self._save_windows_and_episodes(detection)
                 rows = [(spool, position, warm.get(spool, position)) for spool, position in positions.items()]
                 self._db.executemany("INSERT OR REPLACE INTO position VALUES (?, ?, ?)", rows)
+                if detection.rules.digest != self._rules_digest:
+                    self._adopt(detection.rules)
                 self._set_meta("passed", detection.pending.passed)
                 self._set_meta("counters", counters)
         except sqlite3.Error as error:

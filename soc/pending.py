@@ -7,7 +7,8 @@ than `lateness` after what it precedes, the order of leaving is the same.
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from collections.abc import Collection
+from heapq import heapify, heappop, heappush
 
 from soc.sigma.correlator import Sighting
 
@@ -49,6 +50,13 @@ class Pending:
             if key in self.held:
                 limit = key if limit is None else max(limit, key)
         return [] if limit is None else self._until(limit)
+
+    def drop(self, rules: Collection[str]) -> None:
+        """Forget the sightings of these rules."""
+        for key in [key for key in self.held if key[2] in rules]:
+            del self.held[key]
+        self._by_time = [key for key in self._by_time if key in self.held]
+        heapify(self._by_time)
 
     def _until(self, limit: Key) -> list[Sighting]:
         leaving = []

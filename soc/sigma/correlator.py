@@ -102,15 +102,26 @@ class Correlator:
     ) -> None:
         self._identify = identify
         self._most_groups, self._most_entries = most_groups, most_entries
-        self._correlations = {c.id: c for c in correlations}
+        self._correlations: dict[str, Correlation] = {}
         self._fed_by: dict[str, list[Correlation]] = {}
+        # By when they were last touched, so that the idle ones stand first.
+        self._groups: dict[str, OrderedDict[str, Window]] = {}
+        self._changes = Changes()
+        self.counts: Counter[str] = Counter()
+        self.replace(correlations)
+
+    def replace(self, correlations: Iterable[Correlation]) -> None:
+        """Count for these from now on. Windows of those that did not change go on, the others' are let go."""
+        before, self._correlations = self._correlations, {c.id: c for c in correlations}
+        kept = {c.id for c in self._correlations.values() if c.id in before and before[c.id].state == c.state}
+        for id_ in before.keys() - kept:
+            for key in self._groups[id_]:
+                self._forget(id_, key)
+        self._groups = {id_: self._groups[id_] if id_ in kept else OrderedDict() for id_ in self._correlations}
+        self._fed_by = {}
         for correlation in self._correlations.values():
             for rule in dict.fromkeys(correlation.rules):
                 self._fed_by.setdefault(rule, []).append(correlation)
-        # By when they were last touched, so that the idle ones stand first.
-        self._groups: dict[str, OrderedDict[str, Window]] = {c: OrderedDict() for c in self._correlations}
-        self._changes = Changes()
-        self.counts: Counter[str] = Counter()
 
     def feeds(self, rule: str) -> bool:
         """Whether any correlation looks at matches of `rule`."""

@@ -53,6 +53,11 @@ class AnyRule:
     digest: str  # of its text with placeholders filled in: state of a rule that changed is dropped
     alerts: bool = True  # False: only feeds correlations
 
+    @property
+    def state(self) -> str:
+        """What state kept for this rule depends on; another text drops it."""
+        return self.digest
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule(AnyRule):
@@ -93,6 +98,11 @@ class Correlation(AnyRule):
     field: str = ""
     percentile: float = 50.0
     generate: bool = False  # the rules it names alert by themselves too
+
+    @property
+    def state(self) -> str:
+        """As of any rule, and which rules the names it uses mean."""
+        return " ".join((self.digest, *self.rules))
 
     def group_field(self, alias: str, rule_id: str) -> str:
         """The event's field behind a name of group-by, for a match of `rule_id`."""
