@@ -47,7 +47,7 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     # Cases say which rules may fire: those of a community set are not for them to know.
     is_test = args.rules_verb == "test"
     places = args.rules or (libraries(ctx.province_dir) if is_test else folders(ctx.province_dir, ctx.data_dir))
-    rules = load(places, placeholders.of(ctx.province), pipelines=pipelines)
+    rules = load(places, placeholders.of(ctx.province), pipelines=pipelines, bare_filters=args.rules_verb == "eval")
     if args.rules_verb == "eval":
         return _eval(rules)
     if args.rules_verb == "list":

@@ -20,6 +20,14 @@ def negated(condition: str, selections: Collection[str]) -> frozenset[str]:
     return frozenset(reader.found)
 
 
+def strangers(condition: str, selections: Collection[str]) -> tuple[str, ...]:
+    """The words of `condition` that name no selection; the engine would take them for one that never matches."""
+    grammar = {"and", "or", "not", "of", "(", ")", "them", "all", "any"}
+    words = [w for w in _TOKEN.findall(condition) if w.lower() not in grammar and not w.isdigit()]
+    known = {name.lower() for name in selections}
+    return tuple(w for w in words if not any(fnmatchcase(name, w.lower()) for name in known))
+
+
 class _Reader:
     """Recursive descent over or < and < not < ( ... ), `1 of x*`, `all of them`, name."""
 

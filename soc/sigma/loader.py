@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,11 @@ from soc.placeholders import Placeholders
 from soc.sigma.correlation_document import CorrelationError, correlation_of, in_order, resolved, span
 from soc.sigma.errors import RuleError
 from soc.sigma.expand import ExpandError, expanded
+from soc.sigma.filter_document import Filter, FilterError, Filters, switched_off, unmet
 from soc.sigma.rule import EPISODE_GAP, GROUP_BY, AnyRule, Correlation, LogSource, Origin, Refusal, Rule
 
 LOG_SOURCES = Path(__file__).parent / "logsources.yaml"
-_LOOK_CLOSER = re.compile(r"\|expand\b|^correlation:|^canh:", re.MULTILINE)
+_LOOK_CLOSER = re.compile(r"\|expand\b|^correlation:|^canh:|^filter:", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,8 @@ class RuleSet:
     refused: tuple[Refusal, ...]
     compiled: Compiled
     digest: str  # of everything that decides what matches
+    filters: tuple[Filter, ...] = ()  # in force
+    expired: tuple[Filter, ...] = ()  # not applied any more
 
     @property
     def all(self) -> tuple[AnyRule, ...]:
@@ -56,9 +60,20 @@ class _Document:
     ours: Mapping[str, Any]  # the `canh:` key
 
 
-def load(folders: Iterable[Path], placeholders: Placeholders, *, pipelines: Sequence[str] = ()) -> RuleSet:
-    """Every *.yml below `folders`. pipelines: built-in names or paths of processing pipelines. Raises RuleError."""
+def load(
+    folders: Iterable[Path],
+    placeholders: Placeholders,
+    *,
+    pipelines: Sequence[str] = (),
+    today: date | None = None,
+    bare_filters: bool = False,
+) -> RuleSet:
+    """Every *.yml below `folders`. pipelines: built-in names or paths of processing pipelines. Raises RuleError.
+
+    today: tells expired filters, by default the day it is in UTC. bare_filters: take those without reason and expiry.
+    """
     documents: list[_Document] = []
+    filters = Filters(today or datetime.now(UTC).date(), bare_filters)
     correlations: list[Correlation] = []
     refused: list[Refusal] = []
     for path in _files(folders):
@@ -68,10 +83,10 @@ def load(folders: Iterable[Path], placeholders: Placeholders, *, pipelines: Sequ
             refused.append(Refusal(origin=Origin(path=path), reason=f"cannot be read: {error}"))
             continue
         if _LOOK_CLOSER.search(text):
-            _read(path, text, placeholders, documents, correlations, refused)
+            _read(path, text, placeholders, documents, correlations, filters, refused)
         else:
             documents.append(_Document(Origin(path=path), text, {}))
-    return _compiled(documents, correlations, refused, pipelines)
+    return _compiled(documents, correlations, filters, refused, pipelines)
 
 
 def log_sources() -> str:
@@ -116,6 +131,7 @@ def _read(
     placeholders: Placeholders,
     documents: list[_Document],
     correlations: list[Correlation],
+    filters: Filters,
     refused: list[Refusal],
 ) -> None:
     """One file that needs a closer look."""
@@ -135,11 +151,12 @@ def _read(
             if "correlation" in part:
                 ours = part.get("canh") or {}
                 correlations.append(correlation_of(part, origin, _digest(text), str(ours.get("title_vi", ""))))
-            else:
-                ours = _ours(part.pop("canh", None))
+            elif "filter" not in part or filters.applies(part, origin):
+                ours = part.pop("canh", None)
+                ours = _ours(None if "filter" in part else ours)
                 whole = expanded(part, placeholders)
                 documents.append(_Document(origin, yaml.safe_dump(whole, allow_unicode=True, sort_keys=False), ours))
-        except (ExpandError, CorrelationError) as error:
+        except (ExpandError, CorrelationError, FilterError) as error:
             refused.append(Refusal(origin=replace(origin, line=_line_about(text, str(error))), reason=str(error)))
 
 
@@ -156,7 +173,11 @@ def _ours(written: object) -> Mapping[str, Any]:
 
 
 def _compiled(
-    documents: list[_Document], correlations: list[Correlation], refused: list[Refusal], pipelines: Sequence[str]
+    documents: list[_Document],
+    correlations: list[Correlation],
+    filters: Filters,
+    refused: list[Refusal],
+    pipelines: Sequence[str],
 ) -> RuleSet:
     table = log_sources()
     texts = [p if "\n" in p or not Path(p).is_file() else Path(p).read_text("utf-8") for p in pipelines]
@@ -179,17 +200,21 @@ def _compiled(
     refused += twice
     linked, unlinked = _linked(usable, correlations)
     refused += unlinked
-    silent = _silent(usable, linked)
+    refused += unmet(filters.filters, usable, linked)
+    silent = _silent(usable, linked) | switched_off(filters.filters, linked)
     rules_done = tuple(replace(r, alerts=r.id not in silent) for r in usable)
     correlations_done = tuple(replace(c, alerts=c.id not in silent) for c in linked)
     everything = [*(_digest(d.text, str(d.ours)) for d in documents), *(c.digest for c in correlations_done)]
+    everything += [c.id for c in correlations_done if not c.alerts]
     digest = _digest(table, *texts, *sorted(everything))
     return RuleSet(
         rules=rules_done,
         correlations=correlations_done,
-        refused=tuple(sorted(refused, key=lambda r: (str(r.origin.path), r.origin.line))),
+        refused=tuple(sorted(set(refused), key=lambda r: (str(r.origin.path), r.origin.line))),
         compiled=compiled,
         digest=digest,
+        filters=tuple(filters.filters),
+        expired=tuple(filters.expired),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,8 @@ def test_a_case_says_when_it_happens_and_what_a_change_may_touch(tmp_path: Path)
 
 @pytest.mark.parametrize("case", sorted(ERRORS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_a_bad_rule_is_refused_with_its_place_and_reason(case: Path) -> None:
-    rules = load([case, OWN_RULES / "access/login-failed/rule.yml"], placeholders.of(lab()))
+    places = [case, OWN_RULES / "access/login-failed/rule.yml", OWN_RULES / "access/ssh-bruteforce/rule.yml"]
+    rules = load(places, placeholders.of(lab()), today=date(2026, 11, 22))
     said = "\n".join(str(refusal).replace(f"{ERRORS}/", "") for refusal in rules.refused) + "\n"
     golden = case.with_suffix(".txt")
     if os.environ.get("CANH_GOLDEN") == "write":
