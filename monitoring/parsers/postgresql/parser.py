@@ -105,4 +105,5 @@ def _said(fields: dict[str, Value], text: str, level: str, code: str, line: Line
         fields.setdefault("event.type", ("error",))
         if "event.action" not in fields:
             fields["event.action"] = "db-error"
+            fields.setdefault("event.reason", text[:512])
     return fields
