@@ -1,6 +1,6 @@
 """The detector: tails the spools, parses, matches, commits, delivers. Effects are here.
 
-    spool ► Pipeline ► Detection ► detect.db (one transaction) ► case store
+    spools ► Tails (parse, match: any process) ► Detection ► detect.db (one transaction) ► case store
 
 Several spools are taken in order of receiving. Detection's clock is the received time of what was
 read; when nothing is left to read it follows the wall clock at a distance, because a message can
@@ -13,27 +13,24 @@ import fcntl
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from heapq import merge
-from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple, Protocol
-from uuid import UUID
 
-from monitoring.event import Event
-from monitoring.spool import SpoolReader, SpoolRecord, spools
+from monitoring.spool import SpoolReader, spools
 from soc.alert import Alert
 from soc.detection import Detection
 from soc.detector_stats import Stats
 from soc.episodes import microseconds
 from soc.errors import DatabaseError, SocError
+from soc.looks import Looker, Parsing
 from soc.outbox import Outbox
 from soc.sigma.loader import RuleSet
+from soc.tails import BATCH, Tails
 
 READER = "detect"
-BATCH = 500  # records; small enough that a match is delivered within a fraction of a second
 WARM = 2000  # records that are parsed again after a start, for what parsers remember
 _BEHIND = timedelta(milliseconds=500)  # from stamping a message to its being readable
 _COMMIT_S = 1.0  # grown alerts and state are written this often, new alerts at once
@@ -52,14 +49,6 @@ class Cases(Protocol):
     def deliver(self, alerts: Iterable[Alert]) -> int: ...
 
 
-class Batch(NamedTuple):
-    """What one spool gave."""
-
-    spool: str
-    records: list[SpoolRecord]
-    position: int  # behind them
-
-
 class Past(NamedTuple):
     """Where the spools stood before a batch."""
 
@@ -74,31 +63,45 @@ class Detector:
         self,
         *,
         rules: RuleSet,
-        event_of: Callable[[SpoolRecord], Event],
+        parsing: Parsing,
         data_dir: Path,
         cases: Cases,
         lateness: timedelta,
+        batch: int = BATCH,
+        helpers: int = 0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Raises DetectError when another detector runs on this data directory, DatabaseError."""
+        """batch: records a step. helpers: processes that parse and match too when one is behind.
+
+        Raises DetectError when another detector runs on this data directory, DatabaseError.
+        """
         self._lock = _locked(data_dir / "detect.db.lock")
-        self._event_of, self._data_dir, self._cases, self._clock = event_of, data_dir, cases, clock
+        self._parsing, self._data_dir, self._cases, self._clock = parsing, data_dir, cases, clock
         self.detection = Detection(rules, lateness)
         self.outbox = Outbox(data_dir / "detect.db")
         self.dropped_state = self.outbox.restore(self.detection)
-        self._positions = self.outbox.positions()
-        self._readers: dict[UUID, SpoolReader] = {}
+        self._looker = Looker(parsing, rules)
+        # A helper that outlives us by a moment must not hold the lock against who comes after us.
+        self._tails = Tails(
+            data_dir,
+            self._looker,
+            self.outbox.positions(),
+            batch=batch,
+            helpers=helpers,
+            at_fork=lambda: os.close(self._lock),
+        )
         self._past: deque[Past] = deque()
         self._past_records = 0
         self._warm_up(self.outbox.warm_positions())
         self._stats = Stats(data_dir / "stats" / "detect.json", self.outbox.counters(), rules)
         self._committed_at = 0.0
-        self._unsaved = False
         self._grown_after = self._new_after = 0.0  # when grown, and when new alerts are handed over next
+        self._unsaved = False
         self._stopped = False
 
     def close(self) -> None:
         """Let go of files and lock; what was not committed is read again next time."""
+        self._tails.close()
         self.outbox.close()
         os.close(self._lock)
 
@@ -116,74 +119,64 @@ class Detector:
             self._deliver(everything=True)
         except DatabaseError as error:
             self._stats.trouble(error.what)
-            self._stats.save(self.detection, self._lag(), force=True)
+            self._stats.save(self.detection, self._tails.octets_behind, force=True)
             raise
-        self._stats.save(self.detection, self._lag(), force=True)
+        self._stats.save(self.detection, self._tails.octets_behind, force=True)
 
     def step(self) -> int:
         """Take what can be read now, once. Returns how many records that were."""
-        records, positions = self._read()
-        now = self._clock()
         raised = self.detection.episodes.raised
-        self._remember(records)
-        self._unsaved |= any(self._positions.get(spool) != position for spool, position in positions.items())
-        self._positions |= positions
-        if records:
-            self.detection.take([self._event_of(record) for record in records], now)
-            self.detection.advance(microseconds(records[-1].received), now)
-        else:
-            waiting = len(self.detection.pending.held)
-            self.detection.advance(microseconds(now - _BEHIND), now)
-            self._unsaved |= len(self.detection.pending.held) != waiting or self.detection.episodes.is_changed
+        before = self._tails.positions
+        taken = self._tails.take()
+        now = self._clock()
+        self._remember(before, taken.records)
+        self.detection.passed(taken.records, taken.unreadable, taken.defects)
+        for look in taken.looks:
+            for match in self._looker.found(look):
+                self.detection.matched(*match, now)
+        waiting = len(self.detection.pending.held)
+        self.detection.advance(microseconds(now - _BEHIND) if taken.clock_us is None else taken.clock_us, now)
+        self._unsaved |= self._tails.positions != before or len(self.detection.pending.held) != waiting
+        self._unsaved |= self.detection.episodes.is_changed
         is_due = time.monotonic() - self._committed_at >= _COMMIT_S
         if self.detection.episodes.raised != raised or (self._unsaved and is_due):
             self.commit()
         self._deliver()
-        self._stats.save(self.detection, self._lag())
-        return len(records)
+        self._stats.save(self.detection, self._tails.octets_behind)
+        return taken.records + len(taken.looks)
 
     def commit(self) -> None:
         """Write everything down, tell the spools what is done with."""
-        warm = self._past[0].positions if self._past else self._positions
-        self.outbox.commit(self.detection, self._positions, warm, self._stats.totals(self.detection))
+        positions = self._tails.positions
+        past = self._past[0].positions if self._past else positions
+        warm = {spool: past.get(spool, 0) for spool in positions}  # a spool unknown then is warmed up from its start
+        self.outbox.commit(self.detection, positions, warm, self._stats.totals(self.detection))
         self._committed_at, self._unsaved = time.monotonic(), False
         self._new_after = min(self._new_after, self._committed_at)
-        for reader in self._readers.values():
-            with suppress(OSError):  # the spool then keeps more than it needs to, no more
-                reader.commit(READER, self._positions.get(str(reader.id), 0))
+        with suppress(OSError):  # the spool then keeps more than it needs to, no more
+            self._tails.commit(READER, positions)
 
     def _warm_up(self, warm: dict[str, int]) -> None:
         """Parse again, without matching, what was parsed last: parsers remember the lines of a session."""
         for directory in spools(self._data_dir):
             reader = SpoolReader(directory)
-            end = self._positions.get(str(reader.id), 0)
+            end = self._tails.positions.get(str(reader.id), 0)
             at = warm.get(str(reader.id), end)
             while at < end:
                 records, at = reader.read(at, BATCH)
                 for record in records:
                     if record.position < end:
-                        self._event_of(record)
+                        self._parsing.followed(self._parsing.fields_of(record))
                 if not records:
                     break
 
-    def _remember(self, records: Sequence[SpoolRecord]) -> None:
+    def _remember(self, positions: dict[str, int], records: int) -> None:
         """Keep the positions from before the last WARM records."""
         if records:
-            self._past.append(Past(dict(self._positions), len(records)))
-            self._past_records += len(records)
+            self._past.append(Past(positions, records))
+            self._past_records += records
             while self._past_records - self._past[0].records >= WARM:
                 self._past_records -= self._past.popleft().records
-
-    def _read(self) -> tuple[list[SpoolRecord], dict[str, int]]:
-        """The next records of all spools, in order of receiving, and the positions behind them."""
-        for directory in spools(self._data_dir):
-            if not any(reader.directory == directory for reader in self._readers.values()):
-                reader = SpoolReader(directory)
-                self._readers[reader.id] = reader
-        batches = []
-        for reader in self._readers.values():
-            batches.append(Batch(str(reader.id), *reader.read(self._positions.get(str(reader.id), 0), BATCH)))
-        return _in_order(batches)
 
     def _deliver(self, *, everything: bool = False) -> None:
         """Hand over what the outbox holds: new alerts at once, grown ones now and then.
@@ -207,29 +200,6 @@ class Detector:
             spent = time.monotonic() - began
             self._grown_after = time.monotonic() + min(max(_COMMIT_S, 9 * spent), _GROWN_AT_LEAST_S)
         self._new_after = float("inf")
-
-    def _lag(self) -> int:
-        """Octets of spool not taken yet."""
-        return sum(r.end - self._positions.get(str(r.id), 0) for r in self._readers.values())
-
-
-def _in_order(batches: Sequence[Batch]) -> tuple[list[SpoolRecord], dict[str, int]]:
-    """Several spools' records as one sequence by received time.
-
-    A spool that gave a full batch has more behind it: what another one received later has to wait. Within a
-    spool moments may go back a little (several receivers, one commit), so a batch ends at the first that waits.
-    """
-    horizon = min((max(r.received for r in b.records) for b in batches if len(b.records) >= BATCH), default=None)
-    taken: list[list[SpoolRecord]] = []
-    positions: dict[str, int] = {}
-    for batch in batches:
-        ready = [*takewhile(lambda r: horizon is None or r.received <= horizon, batch.records)]
-        taken.append(ready)
-        if len(ready) == len(batch.records):
-            positions[batch.spool] = batch.position
-        elif ready:
-            positions[batch.spool] = ready[-1].next_position
-    return list(merge(*taken, key=lambda r: (r.received, str(r.spool_id), r.position))), positions
 
 
 def _locked(path: Path) -> int:

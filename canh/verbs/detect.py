@@ -18,6 +18,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rules", type=Path, action="append", metavar="DIR", help="rule folders (default soc_rules)")
     text = "seconds matches that feed correlations wait for stragglers (env CANH_LATENESS_S; default 5, in a lab 2)"
     parser.add_argument("--lateness", type=float, metavar="S", default=os.environ.get("CANH_LATENESS_S"), help=text)
+    count = min(8, (os.cpu_count() or 1) // 2)
+    text = f"processes that parse and match too when detection is behind; 0: none (default {count}, one for two cores)"
+    parser.add_argument("--matchers", type=int, default=count, metavar="N", help=text)
 
 
 def run(args: argparse.Namespace, ctx: Context) -> int:
@@ -33,10 +36,11 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     lateness = placeholders.lateness_of(ctx.province) if args.lateness is None else timedelta(seconds=args.lateness)
     detector = Detector(
         rules=rules,
-        event_of=Pipeline(ctx.province, ctx.data_dir).event_of,
+        parsing=Pipeline(ctx.province, ctx.data_dir),
         data_dir=ctx.data_dir,
         cases=CaseStore(ctx.data_dir),
         lateness=lateness,
+        helpers=args.matchers,
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: detector.stop())

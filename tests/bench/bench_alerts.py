@@ -52,7 +52,7 @@ def main() -> None:
         spool, watched = Spool(data_dir / "spool/collect"), Watched(CaseStore(data_dir))
         detector = Detector(
             rules=load([OWN_RULES], placeholders.of(province)),
-            event_of=Pipeline(province, data_dir).event_of,
+            parsing=Pipeline(province, data_dir),
             data_dir=data_dir,
             cases=watched,
             lateness=LATENESS,

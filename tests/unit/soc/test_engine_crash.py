@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -17,10 +19,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitoring.ahead import Ahead, Extent
 from monitoring.pipeline import Pipeline
 from monitoring.spool import Received, Spool, SpoolReader, SpoolRecord
+from soc import tails
 from soc.cases import CaseStore
 from soc.detector import Detector
+from soc.looks import Looker, Looks
 from tests.unit.soc.engine_support import ROOT, START, Remembered, lab, own_rules
 
 LATENESS = timedelta(seconds=2)
@@ -91,17 +96,18 @@ def is_done(data_dir: Path) -> bool:
     if said["octets_behind"] or said["waiting"] or not said["events"]:
         return False
     with sqlite3.connect(f"file:{data_dir}/detect.db?mode=ro", uri=True) as db:
-        return db.execute("SELECT count(*) FROM outbox").fetchone() == (0,)
+        return bool(db.execute("SELECT count(*) FROM outbox").fetchone() == (0,))
 
 
-def run_through(data_dir: Path) -> None:
+def run_through(data_dir: Path, helpers: int = 0) -> None:
     """An unkilled run, in this process."""
     detector = Detector(
         rules=own_rules(),
-        event_of=Pipeline(lab(), data_dir).event_of,
+        parsing=Pipeline(lab(), data_dir),
         data_dir=data_dir,
         cases=CaseStore(data_dir),
         lateness=LATENESS,
+        helpers=helpers,
     )
     while detector.step():
         pass
@@ -171,26 +177,23 @@ def test_a_crash_at_any_step_changes_no_alert(tmp_path_factory: pytest.TempPathF
 
 def run_with(data_dir: Path, seed: int, crashes: list[int]) -> Remembered:
     """The alerts of a run that crashes after so many steps each time; odd ones crash while delivering."""
-    records = [
-        SpoolRecord(n, n + 1, SPOOL_ID, received, peer, 514, "syslog-tcp", raw)
-        for n, (received, raw, peer) in enumerate(lines(seed, 200))
-    ]
+    directory = data_dir / "spool" / "collect"
+    directory.mkdir(parents=True)
+    (directory / "spool.json").write_text(json.dumps({"id": str(SPOOL_ID)}))
+    spooled(data_dir, seed, 200)
     cases = Remembered()
     for steps in [*crashes, 0]:
-        pipeline = Pipeline(lab(), data_dir)  # as after a crash: it remembers nothing
         detector = Detector(
             rules=own_rules(),
-            event_of=pipeline.event_of,
+            parsing=Pipeline(lab(), data_dir),  # as after a crash: it remembers nothing
             data_dir=data_dir,
             cases=cases,
             lateness=LATENESS,
+            batch=23,
             clock=lambda: START,
         )
-        for record in records[: detector._positions.get(str(SPOOL_ID), 0)]:
-            pipeline.event_of(record)  # the detector warms up from the spool, which this run does not have
-        detector._read = lambda d=detector: feed(d, records)  # type: ignore[method-assign,misc]
         cases.broken = bool(steps % 2)
-        left = steps or len(records)
+        left = steps or 1000
         while left and detector.step():
             left -= 1
         if not steps:
@@ -202,8 +205,46 @@ def run_with(data_dir: Path, seed: int, crashes: list[int]) -> Remembered:
     return cases
 
 
-def feed(detector: Detector, records: list[SpoolRecord]) -> tuple[list[SpoolRecord], dict[str, int]]:
-    """The next handful, as a spool would give it."""
-    position = detector._positions.get(str(SPOOL_ID), 0)
-    batch = records[position : position + 23]
-    return batch, {str(SPOOL_ID): position + len(batch)}
+@pytest.mark.parametrize("helpers", [1, 4])
+def test_alerts_are_the_same_with_any_number_of_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, helpers: int
+) -> None:
+    alone, helped = tmp_path / "alone", tmp_path / "helped"
+    spooled(alone, seed=11, n=5000)
+    shutil.copytree(alone, helped)
+    run_through(alone)
+    monkeypatch.setattr(tails, "BEHIND_OCTETS", 0)
+    monkeypatch.setattr(tails, "BATCH_AHEAD", 300)
+    asked, take = [], Ahead.take
+
+    def counted(ahead: Ahead[Looks], directory: Path, position: int) -> tuple[Looks, Extent]:
+        asked.append(position)
+        return take(ahead, directory, position)
+
+    monkeypatch.setattr(Ahead, "take", counted)
+    run_through(helped, helpers)
+    assert len(asked) >= 5000 / 300  # all of it was worked on by others
+    assert alerts_of(helped) == alerts_of(alone)
+    assert alerts_of(helped)
+
+
+def test_a_helper_that_dies_costs_no_alert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone, helped = tmp_path / "alone", tmp_path / "helped"
+    spooled(alone, seed=12, n=3000)
+    shutil.copytree(alone, helped)
+    run_through(alone)
+    monkeypatch.setattr(tails, "BEHIND_OCTETS", 0)
+    monkeypatch.setattr(tails, "BATCH_AHEAD", 200)
+    found = Looker.__call__
+
+    def dies_once(self: Looker, records: list[SpoolRecord], word: object = None) -> Looks:
+        if os.getpid() != ours and not died.exists():
+            died.touch()
+            os._exit(9)
+        return found(self, records, word)
+
+    ours, died = os.getpid(), tmp_path / "died"
+    monkeypatch.setattr(Looker, "__call__", dies_once)
+    run_through(helped, 2)
+    assert died.exists()
+    assert alerts_of(helped) == alerts_of(alone)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -17,9 +18,11 @@ from monitoring.pipeline import Pipeline
 from monitoring.spool import Received, Spool, SpoolReader, SpoolRecord
 from soc.alert import Resolution
 from soc.cases import CaseStore
-from soc.detector import BATCH, Batch, DetectError, Detector, _in_order
+from soc.detector import DetectError, Detector
 from soc.errors import DatabaseError
+from soc.looks import Look, Looks
 from soc.sigma import RuleSet, encode
+from soc.tails import Tails
 from tests.unit.soc.engine_support import Remembered, lab, own_rules, rules_of
 
 LOUD = """
@@ -54,7 +57,7 @@ def failed_line(when: datetime, address: str = "10.250.65.10") -> Received:
 def detector_of(data_dir: Path, cases: Remembered, rules: RuleSet | None = None, lateness: float = 0.2) -> Detector:
     return Detector(
         rules=rules or own_rules(),
-        event_of=Pipeline(lab(), data_dir).event_of,
+        parsing=Pipeline(lab(), data_dir),
         data_dir=data_dir,
         cases=cases,
         lateness=timedelta(seconds=lateness),
@@ -124,45 +127,41 @@ def test_an_alert_of_a_chain_keeps_the_events_of_what_it_builds_on(tmp_path: Pat
     detector.close()
 
 
+class Everything:
+    """Finds each record worth a look."""
+
+    def __call__(self, records: Sequence[SpoolRecord], _word: object = None) -> Looks:
+        moments = [round(record.received.timestamp() * 1e6) for record in records]
+        looks = (Look(at, r.position, r.raw, {}, ()) for at, r in zip(moments, records, strict=True))
+        return Looks(tuple(looks), max(moments, default=0))
+
+
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_batches_of_several_spools_leave_nothing_out(data: st.DataObject) -> None:
     """Whatever the moments of their records, and however many there are: each is taken once, in its spool's order."""
-    start = datetime(2026, 11, 22, tzinfo=UTC)
-    lengths = data.draw(st.lists(st.integers(0, 2 * BATCH + 3), min_size=1, max_size=3))
+    begin = round(datetime(2026, 11, 22, tzinfo=UTC).timestamp()) * 1_000_000
+    lengths = data.draw(st.lists(st.integers(0, 70), min_size=1, max_size=3))
     wild = data.draw(st.integers(0, 40))
-    spools = {
-        str(n): [
-            SpoolRecord(
-                i,
-                i + 1,
-                UUID(int=n),
-                start + timedelta(seconds=i * (n + 1) + (i * 7919) % (wild + 1)),
-                "p",
-                1,
-                "r",
-                b"",
-            )
-            for i in range(length)
-        ]
-        for n, length in enumerate(lengths)
-    }
-    taken: dict[str, list[int]] = {name: [] for name in spools}
-    positions = dict.fromkeys(spools, 0)
-    for _ in range(100):
-        batches = [
-            Batch(name, records[positions[name] : positions[name] + BATCH], min(positions[name] + BATCH, len(records)))
-            for name, records in spools.items()
-        ]
-        records, moved = _in_order(batches)
-        if not records:
-            break
-        for record in records:
-            taken[str(record.spool_id.int)].append(record.position)
-        positions |= moved
-    assert {name: sorted(found) for name, found in taken.items()} == {
-        name: list(range(len(records))) for name, records in spools.items()
-    }
+    stop_after = data.draw(st.integers(1, 12))  # steps until one starts again from the positions
+    names = [chr(ord("a") + n) for n in range(len(lengths))]
+    with tempfile.TemporaryDirectory() as folder:
+        for n, (name, length) in enumerate(zip(names, lengths, strict=True)):
+            moments = [begin + 1_000_000 * (i * (n + 1) + (i * 7919) % (wild + 1)) for i in range(length)]
+            records = [Received(f"{name}{i}".encode(), at, "r", "p", 1) for i, at in enumerate(moments)]
+            spool = Spool(Path(folder) / "spool" / name)
+            if records:
+                spool.append(records)
+            spool.close()
+        tails, seen = Tails(Path(folder), Everything(), {}, batch=20), []
+        for step in range(1, 200):
+            taken = tails.take()
+            seen += [look.encoded.decode() for look in taken.looks]
+            assert all(look.received_us <= (taken.clock_us or 0) for look in taken.looks)
+            if step % stop_after == 0:
+                tails = Tails(Path(folder), Everything(), tails.positions, batch=20)
+    for name, length in zip(names, lengths, strict=True):
+        assert [text for text in seen if text[0] == name] == [f"{name}{i}" for i in range(length)]
 
 
 def test_each_spool_has_its_own_checkpoint_also_one_that_comes_later(tmp_path: Path) -> None:
@@ -276,7 +275,7 @@ def test_a_sender_whose_clock_stands_still_raises_a_new_alert_for_a_new_attack(t
     now, stuck = [datetime(2026, 3, 2, 3, 0, tzinfo=UTC)], datetime(2026, 3, 1, 1, 0, tzinfo=UTC)
     detector = Detector(
         rules=rules_of(tmp_path / "rules", LOUD.replace("low", "informational"), COUNTED),
-        event_of=Pipeline(lab(), tmp_path).event_of,
+        parsing=Pipeline(lab(), tmp_path),
         data_dir=tmp_path,
         cases=cases,
         lateness=timedelta(seconds=0.2),
