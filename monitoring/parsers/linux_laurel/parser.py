@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from posixpath import normpath
 from typing import Any
 
 from monitoring.event import Value
@@ -33,6 +34,7 @@ def parse(line: Line) -> dict[str, Value] | None:
         return None
     put(fields, "host.name", document.get("NODE"))
     _add_command(fields, document)
+    _add_file(fields, document)
     _add_parent(fields, document)
     return fields
 
@@ -70,6 +72,21 @@ def _add_command(fields: dict[str, Value], document: Mapping[str, Any]) -> None:
                 written = " ".join(map(str, written))
             if isinstance(written, str):
                 fields.setdefault("process.command_line", written)
+
+
+def _add_file(fields: dict[str, Value], document: Mapping[str, Any]) -> None:
+    """What a call on files was about, from the root: a name may be relative to the folder the process is in."""
+    paths = document.get("PATH")
+    if fields.get("event.category") != ("file",) or not isinstance(paths, list) or not paths:
+        return
+    record = _last(paths)
+    name = record.get("name") if isinstance(record, Mapping) else None
+    if not isinstance(name, str) or name == "(null)":
+        return
+    folder = document.get("CWD")
+    place = folder.get("cwd") if isinstance(folder, Mapping) else None
+    is_relative = not name.startswith("/") and isinstance(place, str)
+    put(fields, "file.path", normpath(f"{place}/{name}") if is_relative else name)
 
 
 def _add_parent(fields: dict[str, Value], document: Mapping[str, Any]) -> None:
