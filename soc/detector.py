@@ -25,6 +25,7 @@ from soc.detection import Detection
 from soc.detector_stats import Stats
 from soc.episodes import microseconds
 from soc.errors import DatabaseError, SocError
+from soc.inputs import Inputs
 from soc.looks import Looker, Parsing
 from soc.outbox import Outbox
 from soc.sigma.loader import RuleSet
@@ -37,6 +38,7 @@ _COMMIT_S = 1.0  # grown alerts and state are written this often, new alerts at 
 _GROWN_AT_LEAST_S = 10.0
 _RETRY_S = 1.0
 _SLEEP_S = 0.05
+_LOOK_AGAIN_S = 3.0  # for rules and inventory that changed
 
 
 class DetectError(SocError):
@@ -64,6 +66,7 @@ class Detector:
         *,
         rules: RuleSet,
         parsing: Parsing,
+        inputs: Inputs | None = None,
         data_dir: Path,
         cases: Cases,
         lateness: timedelta,
@@ -71,16 +74,17 @@ class Detector:
         helpers: int = 0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """batch: records a step. helpers: processes that parse and match too when one is behind.
+        """inputs: tell when there are other rules; None: never. batch: records a step.
 
+        helpers: processes that parse and match too when one is behind.
         Raises DetectError when another detector runs on this data directory, DatabaseError.
         """
         self._lock = _locked(data_dir / "detect.db.lock")
-        self._parsing, self._data_dir, self._cases, self._clock = parsing, data_dir, cases, clock
+        self._data_dir, self._cases, self._clock, self._inputs = data_dir, cases, clock, inputs
         self.detection = Detection(rules, lateness)
         self.outbox = Outbox(data_dir / "detect.db")
         self.dropped_state = self.outbox.restore(self.detection)
-        self._looker = Looker(parsing, rules)
+        self._parsing, self._looker = parsing, Looker(parsing, rules)
         # A helper that outlives us by a moment must not hold the lock against who comes after us.
         self._tails = Tails(
             data_dir,
@@ -93,8 +97,9 @@ class Detector:
         self._past: deque[Past] = deque()
         self._past_records = 0
         self._warm_up(self.outbox.warm_positions())
-        self._stats = Stats(data_dir / "stats" / "detect.json", self.outbox.counters(), rules)
+        self._stats = Stats(data_dir / "stats" / "detect.json", self.outbox.counters())
         self._committed_at = 0.0
+        self._looked_at = time.monotonic()
         self._grown_after = self._new_after = 0.0  # when grown, and when new alerts are handed over next
         self._unsaved = False
         self._stopped = False
@@ -125,6 +130,7 @@ class Detector:
 
     def step(self) -> int:
         """Take what can be read now, once. Returns how many records that were."""
+        self._renew()
         raised = self.detection.episodes.raised
         before = self._tails.positions
         taken = self._tails.take()
@@ -155,6 +161,22 @@ class Detector:
         self._new_after = min(self._new_after, self._committed_at)
         with suppress(OSError):  # the spool then keeps more than it needs to, no more
             self._tails.commit(READER, positions)
+
+    def _renew(self) -> None:
+        """Go on with other rules when there are any, exactly from the position that is committed with them."""
+        if self._inputs is None or time.monotonic() - self._looked_at < _LOOK_AGAIN_S:
+            return
+        self._looked_at = time.monotonic()
+        loaded = self._inputs.changed()
+        self._stats.refused(self._inputs.trouble)
+        if loaded is None:
+            return
+        self.commit()
+        self.dropped_state = self.detection.replace_rules(loaded.rules)
+        self._parsing, self._looker = loaded.parsing, Looker(loaded.parsing, loaded.rules)
+        self._tails.use(self._looker)
+        self._warm_up(self.outbox.warm_positions())
+        self.commit()
 
     def _warm_up(self, warm: dict[str, int]) -> None:
         """Parse again, without matching, what was parsed last: parsers remember the lines of a session."""

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from soc.detection import Detection
-from soc.sigma.loader import RuleSet
 
 _GAUGES = frozenset({"waiting", "groups", "episodes"})  # say how it is now, not how often
 
@@ -22,10 +21,10 @@ _GAUGES = frozenset({"waiting", "groups", "episodes"})  # say how it is now, not
 class Stats:
     """Owned by the detector."""
 
-    def __init__(self, path: Path, before: Mapping[str, int], rules: RuleSet) -> None:
-        self._path, self._before, self._rules = path, dict(before), rules
+    def __init__(self, path: Path, before: Mapping[str, int]) -> None:
+        self._path, self._before = path, dict(before)
         self._saved_at = 0.0
-        self._trouble = ""
+        self._trouble = self._refused = ""
 
     def totals(self, detection: Detection) -> dict[str, int]:
         """Counters since the data directory was new."""
@@ -37,6 +36,10 @@ class Stats:
     def trouble(self, text: str) -> None:
         self._trouble = text
 
+    def refused(self, text: str) -> None:
+        """Why changed rules or a changed inventory are not used."""
+        self._refused = text
+
     def save(self, detection: Detection, octets_behind: int, *, force: bool = False) -> None:
         """At most once a second. A full disk is not detection's end: the file just grows old, which shows."""
         if not force and time.monotonic() - self._saved_at < 1.0:
@@ -46,12 +49,12 @@ class Stats:
             "process": "detect",
             "pid": os.getpid(),
             "at": datetime.now(UTC).isoformat(),
-            "rules": len(self._rules.rules),
-            "correlations": len(self._rules.correlations),
-            "refused_rules": [str(refusal) for refusal in self._rules.refused],
+            "rules": len(detection.rules.rules),
+            "correlations": len(detection.rules.correlations),
+            "refused_rules": [str(refusal) for refusal in detection.rules.refused],
             "octets_behind": octets_behind,
             **self.totals(detection),
-            "trouble": self._trouble or None,
+            "trouble": "; ".join(text for text in (self._trouble, self._refused) if text) or None,
         }
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)

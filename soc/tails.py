@@ -69,6 +69,14 @@ class Tails:
         """End the helpers; what they had under way is read again from `positions`."""
         self._ahead.end()
 
+    def use(self, looker: Task[Looks]) -> None:
+        """Look with another one from `positions` on; what was read further is read again."""
+        self._looker = looker
+        self._ahead.end()
+        for tail in self._tails.values():
+            tail.read_to = tail.position
+            tail.looks.clear()
+
     @property
     def positions(self) -> dict[str, int]:
         """Behind what was given out, by the id of each spool known."""

@@ -15,7 +15,13 @@ HELP = "match the spooled events against the rules and raise alerts (until SIGTE
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rules", type=Path, action="append", metavar="DIR", help="rule folders (default soc_rules)")
+    parser.add_argument(
+        "--rules",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="rule folders (default: shipped, the province's own, imported sets)",
+    )
     text = "seconds matches that feed correlations wait for stragglers (env CANH_LATENESS_S; default 5, in a lab 2)"
     parser.add_argument("--lateness", type=float, metavar="S", default=os.environ.get("CANH_LATENESS_S"), help=text)
     count = min(8, (os.cpu_count() or 1) // 2)
@@ -24,19 +30,33 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, ctx: Context) -> int:
+    from inventory import load as load_province
     from monitoring.pipeline import Pipeline
     from soc import placeholders
     from soc.cases import CaseStore
     from soc.detector import Detector
-    from soc.sigma import OWN_RULES, load
+    from soc.inputs import Inputs, Loaded
+    from soc.rulesets import folders
+    from soc.sigma import load
 
-    rules = load(args.rules or [OWN_RULES], placeholders.of(ctx.province))
-    for refusal in rules.refused:
-        print(f"canh detect: rule refused: {refusal}", file=sys.stderr)
+    def places() -> tuple[Path, ...]:
+        return (*(args.rules or folders(ctx.province_dir, ctx.data_dir)), ctx.province_dir)
+
+    def loaded() -> Loaded:
+        province = load_province(ctx.province_dir)
+        rules = load(places()[:-1], placeholders.of(province))
+        for refusal in rules.refused:
+            print(f"canh detect: rule refused: {refusal}", file=sys.stderr)
+        print(f"canh detect: {len(rules.rules)} rules, {len(rules.correlations)} correlations", file=sys.stderr)
+        return Loaded(rules, Pipeline(province, ctx.data_dir))
+
+    inputs = Inputs(places, loaded)
     lateness = placeholders.lateness_of(ctx.province) if args.lateness is None else timedelta(seconds=args.lateness)
+    rules, parsing = loaded()
     detector = Detector(
         rules=rules,
-        parsing=Pipeline(ctx.province, ctx.data_dir),
+        parsing=parsing,
+        inputs=inputs,
         data_dir=ctx.data_dir,
         cases=CaseStore(ctx.data_dir),
         lateness=lateness,
@@ -44,6 +64,5 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: detector.stop())
-    print(f"canh detect: {len(rules.rules)} rules, {len(rules.correlations)} correlations", file=sys.stderr)
     detector.run()
     return 0

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from soc.alert import Resolution
 from soc.cases import CaseStore
 from soc.detector import DetectError, Detector
 from soc.errors import DatabaseError
+from soc.inputs import Inputs, Loaded
 from soc.looks import Look, Looks
 from soc.sigma import RuleSet, encode
 from soc.tails import Tails
@@ -354,3 +356,66 @@ def test_a_state_of_another_layout_is_made_anew_from_the_spool(tmp_path: Path) -
     assert len(cases.alerts) == 1
     assert again.detection.events == 1
     again.close()
+
+
+class Turned:
+    """Inputs whose rules change when told."""
+
+    trouble = ""
+
+    def __init__(self) -> None:
+        self.waiting: list[Loaded] = []
+
+    def changed(self) -> Loaded | None:
+        return self.waiting.pop() if self.waiting else None
+
+
+@given(cut=st.integers(0, 30), held=st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_rules_replaced_while_running_keep_the_windows_of_the_others(cut: int, held: bool) -> None:
+    """Wherever in the stream: what did not change alerts as if nothing had happened, what is new counts from there."""
+    begin = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
+    records = [failed_line(begin + timedelta(seconds=n), f"10.250.65.{n % 2}") for n in range(30)]
+    other = LOUD.replace("0001", "0007").replace("Refused", "New here").replace("name: refused", "name: new_here")
+    facts = []
+    for turns in (False, True):
+        with tempfile.TemporaryDirectory() as folder:
+            data_dir = Path(folder)
+            spool = data_dir / "spool" / "collect"
+            spool.mkdir(parents=True)
+            (spool / "spool.json").write_text(json.dumps({"id": "99999999-2222-5333-8444-555555555555"}))
+            writer, cases, inputs = Spool(spool), Remembered(), Turned()
+            detector = Detector(
+                rules=rules_of(data_dir / "rules", LOUD, COUNTED),
+                parsing=Pipeline(lab(), data_dir),
+                inputs=cast(Inputs, inputs),
+                data_dir=data_dir,
+                cases=cases,
+                lateness=timedelta(seconds=2),
+                clock=lambda: begin,
+            )
+            if cut:
+                writer.append(records[:cut])
+                drain(detector)
+            if turns:
+                inputs.waiting.append(
+                    Loaded(rules_of(data_dir / "others", LOUD, COUNTED, other), Pipeline(lab(), data_dir))
+                )
+                detector._looked_at = 0.0
+            if held:
+                detector.step()
+            if records[cut:]:
+                writer.append(records[cut:])
+            drain(detector)
+            detector.detection.flush(begin)
+            finish(detector)
+            detector.close()
+            with sqlite3.connect(data_dir / "detect.db") as db:
+                said = json.loads(db.execute("SELECT value FROM meta WHERE key = 'rules'").fetchone()[0])
+            if turns:
+                fresh = sum(a.count for a in cases.alerts.values() if a.title == "New here")
+                assert fresh == 30 - cut
+                assert (said["from"] != {}) is bool(cut)
+            facts.append({fact for fact in cases.facts() if fact[1] != "00000000-0000-4000-8000-000000000007"})
+    assert facts[0] == facts[1]
+    assert facts[0]
