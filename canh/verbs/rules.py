@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,11 @@ if TYPE_CHECKING:  # loading the engine costs what `canh --help` should not
 
 HELP = "check, test and list the detection rules; evaluate rules over events on standard input"
 _CHUNK = 2000  # events a batch
+_LONGER = {"replay": "replay"}  # verb -> module of canh.rules
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="rules_verb", required=True, metavar="check|test|list|eval")
+    verbs = parser.add_subparsers(dest="rules_verb", required=True, metavar="VERB")
     for name, text in (
         ("check", "every rule that cannot be used or lacks something, all at once"),
         ("test", "run the hit and miss cases"),
@@ -36,9 +38,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     sub.add_argument("--rules", type=Path, action="append", metavar="DIR", required=True, help="folder of Sigma rules")
     text = "a Sigma processing pipeline: a file, or ecs_windows, sysmon; may be repeated"
     sub.add_argument("--map", action="append", default=[], metavar="PIPELINE", help=text)
+    for module in _LONGER.values():
+        import_module(f"canh.rules.{module}").arguments(verbs)
 
 
 def run(args: argparse.Namespace, ctx: Context) -> int:
+    if args.rules_verb in _LONGER:
+        return int(import_module(f"canh.rules.{_LONGER[args.rules_verb]}").run(args, ctx))
     from soc import placeholders
     from soc.rulesets import folders, libraries
     from soc.sigma import load

@@ -8,5 +8,7 @@ Right of `soc.sigma`, which knows folders of rules and nothing of where they com
 """
 
 from soc.rulesets._folders import SETS, folders, libraries
+from soc.rulesets._plan import Library, Plan
+from soc.rulesets._replay import Effect, Replay
 
-__all__ = ["SETS", "folders", "libraries"]
+__all__ = ["SETS", "Effect", "Library", "Plan", "Replay", "folders", "libraries"]

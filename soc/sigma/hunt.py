@@ -1,22 +1,23 @@
-"""Rules over stored events, oldest first, in bounded memory: `canh hunt --rules`.
+"""Rules over stored events, oldest first, in bounded memory: `canh hunt --rules`, and what replay builds on.
 
-The same matcher and the same windows as detection, without lateness (the events are in order) and without
-alerts: each match of a rule that alerts, and each episode of a correlation where it begins.
+The same `Detection` as on the stream, so that episodes are those that would have been alerts. Stored events come
+in the order of their time, so none is late: each counts as received when it happened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from monitoring.event import Event
-from soc.detection import sighting_of
-from soc.sigma.correlator import Correlator, Firing
+from soc.detection import Detection
+from soc.episodes import moment
+from soc.sigma.correlator import Firing
 from soc.sigma.loader import RuleSet
-from soc.sigma.matcher import Matcher, encode
-from soc.sigma.rule import EPISODE_GAP, AnyRule
+from soc.sigma.matcher import Match, encode
+from soc.sigma.rule import AnyRule
 
 BATCH = 2000
 MOST_EPISODES = 100_000  # the longest idle are forgotten first; one of them may then be told again
@@ -34,14 +35,39 @@ class Found:
     event: Event | None  # None for a correlation
 
 
+class Past(Detection):
+    """Detection over events that are given in the order of their time."""
+
+    def __init__(self, rules: RuleSet, lateness: timedelta = timedelta()) -> None:
+        super().__init__(rules, lateness)
+        self.begun: list[Firing] = []  # with which a correlation's episode began
+        self._last: dict[tuple[str, str], str] = {}  # rule and group -> alert
+
+    def met(self, match: Match, event: Event, encoded: bytes) -> None:
+        """Take a match of `event`."""
+        on_time = Event({**event.fields, "event.ingested": event.fields["@timestamp"]})
+        self.matched(match.rule, on_time, encoded, match.fields, event.timestamp)
+
+    def forget(self) -> None:
+        """Nobody writes down what the windows hold."""
+        self.correlator.changes()
+        while len(self._last) > MOST_EPISODES:
+            del self._last[next(iter(self._last))]
+
+    def _identify(self, firing: Firing) -> str:
+        alert_id = super()._identify(firing)
+        key = (firing.correlation.id, firing.key)
+        if self._last.pop(key, None) != alert_id:
+            self.begun.append(firing)
+        self._last[key] = alert_id
+        return alert_id
+
+
 class Hunt:
     """State of one pass: windows, and which episodes go on."""
 
     def __init__(self, rules: RuleSet) -> None:
-        self._matcher = Matcher(rules)
-        self._correlator = Correlator(rules.correlations, self._identify)
-        self._last: dict[tuple[str, str], int] = {}
-        self._begun: list[Firing] = []
+        self._past = Past(rules)
 
     def take(self, events: Iterable[Event]) -> Iterator[Found]:
         """What is found in events that come in the order of their time, also after those of an earlier call."""
@@ -49,40 +75,30 @@ class Hunt:
         while batch := list(islice(waiting, BATCH)):
             yield from self._batch(batch)
 
-    def _batch(self, batch: list[Event]) -> Iterator[Found]:
+    def _batch(self, batch: Sequence[Event]) -> Iterator[Found]:
         encoded = [encode(event) for event in batch]
-        for at, rule, why in self._matcher.match(encoded):
-            event = batch[at]
-            if rule.alerts:
-                fields = tuple((match.field, match.value) for match in why)
-                yield Found(rule=rule, event_id=event.id, at=event.timestamp, fields=fields, events=1, event=event)
-            if self._correlator.feeds(rule.id):
-                self._correlator.take(sighting_of(rule.id, event, encoded[at]))
-                yield from self._fired()
-        self._correlator.changes()  # nobody writes them down
-        self._correlator.expire(round(batch[-1].timestamp.timestamp() * 1_000_000))
-        while len(self._last) > MOST_EPISODES:
-            del self._last[next(iter(self._last))]
+        for match in self._past.matcher.match(encoded):
+            event = batch[match.event]
+            if match.rule.alerts:
+                fields = tuple((why.field, why.value) for why in match.fields)
+                yield Found(
+                    rule=match.rule, event_id=event.id, at=event.timestamp, fields=fields, events=1, event=event
+                )
+            self._past.met(match, event, encoded[match.event])
+            yield from self._fired()
+        self._past.flush(datetime.now(UTC))
+        yield from self._fired()
+        self._past.forget()
+        self._past.episodes.changes()
 
     def _fired(self) -> Iterator[Found]:
-        begun, self._begun = self._begun, []
+        begun, self._past.begun = self._past.begun, []
         for firing in begun:
-            at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=firing.last.at_us)
             yield Found(
                 rule=firing.correlation,
                 event_id=firing.last.id,
-                at=at,
+                at=moment(firing.last.at_us),
                 fields=firing.group,
                 events=len(firing.entries),
                 event=None,
             )
-
-    def _identify(self, firing: Firing) -> str:
-        """Only the first firing of an episode is told."""
-        key = (firing.correlation.id, firing.key)
-        gap = max(EPISODE_GAP, firing.correlation.timespan)
-        last = self._last.pop(key, None)
-        self._last[key] = firing.last.at_us
-        if last is None or firing.last.at_us - last > gap.total_seconds() * 1_000_000:
-            self._begun.append(firing)
-        return f"{firing.correlation.id} {firing.key}"

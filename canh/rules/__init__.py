@@ -1,0 +1,1 @@
+"""The longer verbs of `canh rules`, one module each: `arguments(verbs)` and `run(args, ctx) -> int`."""

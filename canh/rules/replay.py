@@ -1,0 +1,158 @@
+"""`canh rules replay`: what rules would have raised over stored days, and what a change to them does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from canh.context import Context
+from canh.moments import add_span, moment_of
+
+if TYPE_CHECKING:
+    from soc.rulesets import Effect, Library, Plan
+
+SLICE = timedelta(hours=6)  # after each of them progress can be told
+TELL_EVERY_S = 2.0
+DAYS = 14  # without --from
+_MOST_LISTED = 12
+
+
+def arguments(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "what rules would have raised over stored days, or what a new rule or filter would add and silence"
+    sub = verbs.add_parser("replay", help=text, description=text)
+    text = (
+        "a rule by id, name, title or folder; or a file (or folder) of a rule or filter not yet in use (default: all)"
+    )
+    sub.add_argument("what", nargs="*", metavar="RULE_OR_FILE", help=text)
+    text = "a filter not yet in use; may be repeated"
+    sub.add_argument("--filter", type=Path, action="append", default=[], metavar="FILE", help=text)
+    add_span(sub)
+    sub.add_argument("--quiet", action="store_true", help="no progress on standard error")
+
+
+def run(args: argparse.Namespace, ctx: Context) -> int:
+    library = library_of(ctx)
+    files = [file for name in args.what if Path(name).exists() for file in documents_in(Path(name))]
+    names = [name for name in args.what if not Path(name).exists()]
+    files += args.filter
+    if files and names:
+        from soc.sigma.errors import RuleError
+
+        raise RuleError("rules in use and files are not replayed together", fix="replay the files, then the rules")
+    plan = library.with_files(files) if files else library.as_it_is([library.named(name) for name in names])
+    effects = replayed(plan, ctx, args.start, args.end, quiet=args.quiet)
+    tell(effects, plan, ctx)
+    return 0
+
+
+def library_of(ctx: Context) -> Library:
+    """All that detection loads."""
+    from soc import placeholders
+    from soc.rulesets import Library, folders
+    from soc.sigma import load
+
+    values = placeholders.of(ctx.province)
+    return Library(rules=load(folders(ctx.province_dir, ctx.data_dir), values), placeholders=values)
+
+
+def documents_in(place: Path) -> list[Path]:
+    """The rule files of a file or folder."""
+    if place.is_file():
+        return [place]
+    return sorted(p for p in place.rglob("*.y*ml") if p.suffix in (".yml", ".yaml") and "tests" not in p.parts)
+
+
+def replayed(plan: Plan, ctx: Context, start: str | None, end: str | None, *, quiet: bool) -> tuple[Effect, ...]:
+    """Go through the store, oldest first; progress and what was let go of on standard error."""
+    from monitoring.store import reader
+    from soc.placeholders import lateness_of
+    from soc.rulesets import Replay
+
+    replay = Replay(plan, lateness_of(ctx.province))
+    store = reader(ctx.data_dir)
+    there = store.span()
+    if there is None:
+        print("canh rules: the store is empty: nothing can be said of the past", file=sys.stderr)
+        return replay.effects()
+    last = there[1] + timedelta(microseconds=1)
+    low = max(moment_of(start, ctx) or last - timedelta(days=DAYS), there[0])
+    high = min(moment_of(end, ctx) or last, last)
+    began = told = time.monotonic()
+    for begin, until in _slices(low, high):
+        replay.take(store.scan("", begin, until, oldest_first=True))
+        if not quiet and time.monotonic() - told >= TELL_EVERY_S:
+            told = time.monotonic()
+            share = (until - low) / (high - low)
+            print(f"canh rules: {until:%Y-%m-%d %H:%M}Z, {share:.0%}, {replay.events:,} events", file=sys.stderr)
+    effects = replay.effects()
+    took = max(time.monotonic() - began, 0.001)
+    if not quiet:
+        rate = f"{replay.events / took:,.0f} a second"
+        span = f"{low:%Y-%m-%d %H:%M}Z to {high:%Y-%m-%d %H:%M}Z"
+        print(f"canh rules: {replay.events:,} events, {span}, in {took:.1f} s, {rate}", file=sys.stderr)
+    for reason, number in replay.counters.items():
+        print(
+            f"canh rules: {number} {reason.replace('_', ' ')}: counts are too low by what that hides", file=sys.stderr
+        )
+    return effects
+
+
+def tell(effects: Iterable[Effect], plan: Plan, ctx: Context) -> None:
+    """The result on standard output, one JSON object a rule or text."""
+    if ctx.json:
+        for effect in effects:
+            print(json.dumps(effect.said(), ensure_ascii=False))
+        return
+    for line in as_text(effects, is_change=plan.is_change):
+        print(printable(line))
+
+
+def as_text(effects: Iterable[Effect], *, is_change: bool) -> Iterator[str]:
+    """A paragraph for each rule that raises anything."""
+    quiet = 0
+    for effect in effects:
+        if effect.alerts == [0, 0]:
+            quiet += 1
+            continue
+        yield f"{effect.rule.title} ({effect.rule.level}): {_change(effect.alerts, is_change)} alerts"
+        if is_change:
+            yield f"    {effect.silenced} silenced, {effect.added} new; events {_change(effect.events, True)}"
+        yield from _listed("day", effect.by_day, is_change)
+        yield from _listed("device", effect.by_device, is_change)
+        yield from _samples("silenced", effect.silenced_samples)
+        yield from _samples("new" if is_change else "sample", effect.added_samples)
+    if quiet:
+        yield f"{quiet} rules raise nothing" + (", before or after" if is_change else "")
+
+
+def printable(text: str) -> str:
+    """Text from logs without what a terminal would obey."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def _listed(name: str, pairs: dict[str, list[int]], is_change: bool) -> Iterator[str]:
+    told = [f"{key} {_change(pair, is_change)}" for key, pair in sorted(pairs.items())]
+    rest = f", and {len(told) - _MOST_LISTED} more" if len(told) > _MOST_LISTED else ""
+    yield f"    by {name}: " + ", ".join(told[:_MOST_LISTED]) + rest
+
+
+def _samples(word: str, samples: list[dict[str, Any]]) -> Iterator[str]:
+    for one in samples:
+        group = " ".join(f"{name}={value}" for name, value in one["group"].items())
+        yield f"    {word}: {one['first']} {one['device']} {group} ({one['events']} events)"
+
+
+def _change(pair: list[int], is_change: bool) -> str:
+    return f"{pair[0]:,} -> {pair[1]:,}" if is_change else f"{pair[1]:,}"
+
+
+def _slices(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    while start < end:
+        yield start, min(start + SLICE, end)
+        start += SLICE

@@ -1,0 +1,126 @@
+"""Which rules a replay looks at: those that change, what they count and what counts them.
+
+A filter or a new rule is held against a rule set of its own, before and after, so that three thousand
+community rules need not be matched to see what one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import yaml
+
+from soc.placeholders import Placeholders
+from soc.sigma import AnyRule, Correlation, RuleSet, load
+from soc.sigma.errors import RuleError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Two rule sets, and the rules to be told of."""
+
+    before: RuleSet
+    after: RuleSet
+    told: tuple[AnyRule, ...]  # as they are after, else before; in order of title
+    is_change: bool  # False: the rules as they are
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """Everything detection loads, and how to load parts of it."""
+
+    rules: RuleSet
+    placeholders: Placeholders
+    today: date | None = None
+
+    def named(self, name: str) -> AnyRule:
+        """A rule by id, name, title or folder. Raises RuleError."""
+        fits = [r for r in self.rules.all if name in (r.id, r.name, r.title)]
+        fits = fits or [r for r in self.rules.all if r.origin.path.parent.name == name]
+        if len(fits) == 1:
+            return fits[0]
+        if fits:
+            raise RuleError(f"{len(fits)} rules are called {name}", fix=f"name one by its id: {fits[0].id}...")
+        raise RuleError(f"no rule is called {name}", fix="canh rules list shows ids, folders and titles")
+
+    def as_it_is(self, rules: Sequence[AnyRule] = ()) -> Plan:
+        """These rules (default all), with nothing changed."""
+        chosen = self._part(self.rules, _around(self.rules, {r.id for r in rules})) if rules else self.rules
+        ids = {r.id for r in rules} or {r.id for r in self.rules.all}
+        return Plan(before=chosen, after=chosen, told=_told(chosen, chosen, ids), is_change=False)
+
+    def with_files(self, files: Sequence[Path]) -> Plan:
+        """What the rules and filters in `files` change; a rule of a known id takes its place. Raises RuleError."""
+        given = {path.resolve() for path in files}
+        ids = {name for path in files for name in _written(path)}
+        kept = [r for r in self.rules.all if r.id not in ids and r.origin.path.resolve() not in given]
+        after = load(_unique([*_paths(kept), *self._filters(), *files]), self.placeholders, today=self.today)
+        for refusal in after.refused:
+            if refusal.origin.path.resolve() in given:
+                raise RuleError(f"it cannot be used: {refusal.reason}", where=refusal.origin)
+        filtered = [f for f in after.filters if f.origin.path.resolve() in given]
+        names = {name for f in filtered for name in f.rules}
+        ids |= {r.id for r in after.all if names & {r.id, r.name, r.title}}
+        if any(not f.rules for f in filtered):
+            ids = {r.id for r in after.all}
+        if not ids:
+            raise RuleError("there is no rule in it, and no filter of one", where=", ".join(map(str, files)))
+        before_ids, after_ids = _around(self.rules, ids), _around(after, ids)
+        before = self._part(self.rules, before_ids | after_ids)
+        after = self._part(after, before_ids | after_ids, files)
+        told = {r for rules in (self.rules, after) for r in _above(rules, ids)}
+        return Plan(before=before, after=after, told=_told(before, after, told), is_change=True)
+
+    def _part(self, rules: RuleSet, ids: set[str], more: Sequence[Path] = ()) -> RuleSet:
+        places = [r.origin.path for r in rules.all if r.id in ids]
+        return load(_unique([*places, *self._filters(), *more]), self.placeholders, today=self.today)
+
+    def _filters(self) -> list[Path]:
+        return [f.origin.path for f in (*self.rules.filters, *self.rules.expired)]
+
+
+def _around(rules: RuleSet, ids: Iterable[str]) -> set[str]:
+    """`ids`, the correlations built on them, and everything all these count."""
+    found, by_id = _above(rules, ids), {r.id: r for r in rules.all}
+    waiting = list(found)
+    while waiting:
+        rule = by_id.get(waiting.pop())
+        if isinstance(rule, Correlation):
+            waiting += [name for name in rule.rules if name not in found]
+            found.update(rule.rules)
+    return found
+
+
+def _above(rules: RuleSet, ids: Iterable[str]) -> set[str]:
+    """`ids` and the correlations built on them; a correlation comes after what it counts."""
+    found = set(ids)
+    for correlation in rules.correlations:
+        if found & set(correlation.rules):
+            found.add(correlation.id)
+    return found
+
+
+def _written(path: Path) -> list[str]:
+    """What the rules in a file are known by; nothing when it cannot be read, which loading it will tell."""
+    try:
+        documents = list(yaml.safe_load_all(path.read_bytes()))
+    except (OSError, yaml.YAMLError):
+        return []
+    rules = [d for d in documents if isinstance(d, dict) and ("detection" in d or "correlation" in d)]
+    return [str(d.get("id") or d.get("name") or d.get("title")) for d in rules]
+
+
+def _told(before: RuleSet, after: RuleSet, ids: set[str]) -> tuple[AnyRule, ...]:
+    by_id = {r.id: r for rules in (before, after) for r in rules.all if r.id in ids}
+    return tuple(sorted(by_id.values(), key=lambda r: (r.title, r.id)))
+
+
+def _paths(rules: Iterable[AnyRule]) -> list[Path]:
+    return _unique(r.origin.path for r in rules)
+
+
+def _unique(paths: Iterable[Path]) -> list[Path]:
+    return list(dict.fromkeys(paths))

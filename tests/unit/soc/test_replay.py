@@ -1,0 +1,149 @@
+"""Replay: what a rule or a filter would have raised and silenced over stored days, before it is saved."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from canh.cli import main
+from monitoring.store import StoreWriter
+from soc.rulesets import Library, Replay
+from tests.unit.monitoring.stored import NOON, event, put
+from tests.unit.soc.engine_support import FAILED, correlation, rules_of
+
+FIRST = {"event.category": ("authentication",), "event.action": "login", "event.outcome": "failure"}
+COUNTED = correlation("event_count", "{gte: 5}", span="1m")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten days: each day somebody guesses eight times, and our own checks guess eight times in another hour."""
+    events = []
+    for day in range(10):
+        for who, (hour, address) in enumerate((((1, "10.9.9.9")), ((2, "10.250.0.20")))):
+            start = NOON + timedelta(days=day, hours=hour)
+            fields = {**FIRST, "source.ip": address, "host.name": "dc-app1", "canh.source.known": True}
+            events += [event(day * 100 + who * 10 + n, start + timedelta(seconds=n), **fields) for n in range(8)]
+    folder = tmp_path_factory.mktemp("data")
+    with StoreWriter(folder) as writer:
+        put(writer, events)
+    return folder
+
+
+@pytest.fixture
+def province(tmp_path: Path) -> Path:
+    """The lab's inventory with two rules of its own."""
+    place = tmp_path / "province"
+    place.mkdir()
+    lab = Path(__file__).resolve().parents[3] / "inventory/provinces/lab"
+    for path in lab.iterdir():
+        (place / path.name).symlink_to(path)
+    if (place / "rules").is_symlink():
+        (place / "rules").unlink()
+    rules_of(place / "rules", FAILED, COUNTED)
+    return place
+
+
+def filter_file(folder: Path, where: str = "{source.ip: 10.250.0.20}", rule: str = "refused") -> Path:
+    text = f"""
+    title: Our own checks
+    id: 00000000-0000-4000-8000-000000000009
+    filter:
+        rules: [{rule}]
+        checks: {where}
+        condition: not checks
+    canh: {{reason: our own checks, author: thanh, expires: 2027-03-01}}
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "checks.yml"
+    path.write_text(textwrap.dedent(text), "utf-8")
+    return path
+
+
+def said(capsys: pytest.CaptureFixture[str], province: Path, data: Path, *words: str) -> dict[str, dict[str, Any]]:
+    assert main(["--province", str(province), "--data", str(data), "--json", "rules", "replay", *words]) == 0
+    return {one["title"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
+
+
+def test_a_rule_is_replayed_as_it_is(data: Path, province: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = said(capsys, province, data, "Counted event_count")
+    assert set(told) == {"Counted event_count"}
+    assert told["Counted event_count"]["alerts"] == [20, 20]
+    assert told["Counted event_count"]["by_device"] == {"dc-app1": [20, 20]}
+    assert len(told["Counted event_count"]["by_day"]) == 10
+
+
+def test_a_filter_shows_what_it_silences_before_it_is_saved(
+    data: Path, province: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = said(capsys, province, data, "--filter", str(filter_file(tmp_path / "new")))
+    counted = told["Counted event_count"]
+    assert (counted["alerts"], counted["silenced"], counted["added"]) == ([20, 10], 10, 0)
+    assert counted["samples"]["silenced"][0]["group"] == {"source.ip": "10.250.0.20"}
+    assert counted["by_day"]["2026-11-22"] == [2, 1]
+
+
+def test_an_alert_that_loses_its_first_event_is_not_silenced(
+    data: Path, province: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = filter_file(tmp_path / "new", where="{'event.original|endswith': '0'}")
+    counted = said(capsys, province, data, "--filter", str(path))["Counted event_count"]
+    assert (counted["alerts"], counted["silenced"], counted["added"]) == ([20, 20], 0, 0)
+    assert counted["events"] == [160, 140]
+
+
+def test_a_new_rule_shows_what_it_would_have_raised(
+    data: Path, province: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = tmp_path / "new.yml"
+    text = correlation("event_count", "{gte: 8}", number=3).replace("Counted event_count", "Eight at once")
+    rule.write_text(textwrap.dedent(text), "utf-8")
+    told = said(capsys, province, data, str(rule), "--from", "2026-11-25")
+    assert set(told) == {"Eight at once"}
+    assert (told["Eight at once"]["alerts"], told["Eight at once"]["added"]) == ([0, 14], 14)
+
+
+def test_a_changed_rule_takes_the_place_of_the_one_in_use(
+    data: Path, province: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = tmp_path / "new.yml"
+    rule.write_text(textwrap.dedent(COUNTED.replace("gte: 5", "gte: 9")), "utf-8")
+    told = said(capsys, province, data, str(rule))
+    assert (told["Counted event_count"]["alerts"], told["Counted event_count"]["silenced"]) == ([20, 0], 20)
+
+
+def test_text_for_people_says_the_same(data: Path, province: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--province", str(province), "--data", str(data), "rules", "replay", "Counted event_count"]) == 0
+    out, err = capsys.readouterr()
+    assert "Counted event_count (high): 20 alerts" in out
+    assert "160 events" in err
+
+
+def test_replay_and_the_stream_raise_the_same(data: Path, tmp_path: Path) -> None:
+    from monitoring.store import reader
+    from tests.unit.soc.engine_support import alerts, run
+
+    rules = rules_of(tmp_path, FAILED, COUNTED)
+    events = list(reader(data).scan("", oldest_first=True))
+    live = {group for _, group, *_ in alerts(run(rules, events))}
+    replay = Replay(Library(rules=rules, placeholders={}).as_it_is(), timedelta(seconds=2))
+    replay.take(events)
+    counted = next(effect for effect in replay.effects() if effect.rule.title.startswith("Counted"))
+    assert counted.alerts[0] == len(alerts(run(rules, events)))
+    assert {tuple(sample["group"].items()) for sample in counted.added_samples} == live
+
+
+def test_what_is_no_rule_is_told(
+    data: Path, province: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = ["--province", str(province), "--data", str(data), "rules", "replay"]
+    assert main([*start, "no-such-rule"]) == 2
+    assert "no rule is called no-such-rule" in capsys.readouterr().err
+    path = filter_file(tmp_path / "new", rule="no-such-rule")
+    assert main([*start, "--filter", str(path)]) == 2
+    assert "of no rule that is loaded" in capsys.readouterr().err
