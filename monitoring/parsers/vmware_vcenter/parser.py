@@ -25,6 +25,7 @@ _DAEMON = re.compile(
 )
 _JSON = re.compile(r"\{\"user\":.*\}")
 _ON = re.compile(r"(?:\bon|host) ((?:\d{1,3}\.){3}\d{1,3}|[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})(?: in |\s|\Z)")
+_VM_ON = re.compile(r"\A([^\[\]]{1,128}?) on {1,2}\S{1,255} in .{1,255}? is (?:powered|starting|being)")
 _VM = re.compile(r"(?:[Vv]irtual machine|Powering (?:on|off)|Creating|Removed) ([^\s\[\]]{1,128})")
 _ACTIONS = {  # action, category, type
     "VmPoweredOnEvent": ("vm-powered-on", "host", "change"),
@@ -32,6 +33,9 @@ _ACTIONS = {  # action, category, type
     "VmRemovedEvent": ("vm-deleted", "host", "change"),
     "VmClonedEvent": ("vm-cloned", "host", "change"),
     "VmCreatedEvent": ("vm-created", "host", "change"),
+    "esx.audit.ssh.enabled": ("host-service-started", "configuration", "change"),
+    "esx.audit.shell.enabled": ("host-service-started", "configuration", "change"),
+    "esx.audit.lockdownmode.disabled": ("lockdown-disabled", "configuration", "change"),
     "HostShellEnabledEvent": ("host-service-started", "host", "change"),
     "PermissionAddedEvent": ("user-role-changed", "iam", "admin"),
     "PermissionUpdatedEvent": ("user-role-changed", "iam", "admin"),
@@ -39,6 +43,14 @@ _ACTIONS = {  # action, category, type
     "AccountCreatedEvent": ("user-created", "iam", "creation"),
     "AccountRemovedEvent": ("user-deleted", "iam", "deletion"),
     "DatastoreFileDownloadEvent": ("datastore-download", "file", "access"),
+}
+_TASKS = {  # what a person asked for: "Task: Remove all snapshots"
+    "Remove snapshot": "snapshot-removed",
+    "Remove all snapshots": "snapshot-removed",
+    "Revert to snapshot": "snapshot-reverted",
+    "Revert to current snapshot": "snapshot-reverted",
+    "Export OVF template": "vm-exported",
+    "Delete virtual machine": "vm-deleted",
 }
 _AUTH: dict[str, Value] = {"event.action": "login", "event.category": ("authentication",), "event.type": ("start",)}
 _OUT: dict[str, Value] = {
@@ -91,12 +103,15 @@ def _event(match: re.Match[str]) -> dict[str, Value]:
     put(fields, "canh.vmware.datacenter", datacenter)
     fields["message"] = text.removesuffix("]")
     _add_login(fields, text)
-    known = _ACTIONS.get(name.rpartition(".")[2])
+    known = _ACTIONS.get(name) or _ACTIONS.get(name.rpartition(".")[2])
+    task = _TASKS.get(text.removesuffix("]").removeprefix("Task: ").strip())
+    if task is not None:
+        known = (task, "host", "change")
     if known is not None:
         fields |= {"event.action": known[0], "event.category": (known[1],), "event.type": (known[2],)}
     if name.endswith("BadUsernameSessionEvent"):
         fields |= _AUTH | {"event.outcome": "failure"}
-    vm, host = _VM.search(text), _ON.search(text)
+    vm, host = _VM_ON.match(text) or _VM.search(text), _ON.search(text)
     if vm is not None:
         fields["canh.vm.name"] = vm[1]
     if host is not None:
