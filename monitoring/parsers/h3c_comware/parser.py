@@ -41,6 +41,7 @@ _SSH = re.compile(
 _SHELL = re.compile(r"\A(\S{1,128}) (?:logged (?:in|out)|failed to log in|was added)(?: from (\S{1,45}?))?(?:[. ]|\Z)")
 _ATTACK = re.compile(
     r"on interface (\S{1,64}?): IP ([\dA-Fa-f.:]{2,45}), MAC(?: address)? ([\dA-Fa-f-]{12,17}), VLAN (\d{1,4})"
+    r"(?:\. (\d{1,9}) packet)?"
 )
 _ROLE = re.compile(r"\(configured on (\S{1,64}?)\) .{0,64}?changed from (\w{4,12}) to (\w{4,12})")
 _GUARDED = re.compile(
@@ -131,7 +132,7 @@ def _add_sentence(fields: dict[str, Value], text: str, body: str) -> None:
     if command is not None:
         fields["process.command_line"] = (command[1] or command[2]).strip()
         if _LOOKING.match(str(fields["process.command_line"])):
-            fields.pop("event.action", None)
+            fields["event.action"] = "show-command"
             fields["event.category"], fields["event.type"] = ("process",), ("start",)
     elif category == ("network",):
         _add_state(fields, text)
@@ -178,7 +179,10 @@ def _add_state(fields: dict[str, Value], text: str) -> None:
             fields["event.action"] = "routing-neighbor-up" if after in _UP else "routing-neighbor-down"
         return
     for pattern, names in (
-        (_ATTACK, ("observer.ingress.interface.name", "source.ip", "source.mac", "network.vlan.id")),
+        (
+            _ATTACK,
+            ("observer.ingress.interface.name", "source.ip", "source.mac", "network.vlan.id", "canh.arp.count"),
+        ),
         (_MOVED, ("source.mac", "network.vlan.id", "canh.interface.before", "observer.ingress.interface.name")),
     ):
         match = pattern.search(text)

@@ -127,7 +127,7 @@ def _add_sentence(fields: dict[str, Value], body: str, pairs: Mapping[str, str])
     if command is not None and _REFUSED.search(pairs.get("result", "")):
         fields["canh.auth.reason"] = "authorization"
     if command is not None and _LOOKING.match(command):
-        fields.pop("event.action", None)
+        fields["event.action"] = "show-command"
         fields["event.category"], fields["event.type"] = ("process",), ("start",)
     if fields["event.category"] == ("network",):
         acl = _ACL.search(body)
