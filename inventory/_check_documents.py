@@ -34,10 +34,24 @@ def province_findings(reading: Reading) -> Iterator[Finding]:
     if start >= end:
         what = f"working hours end at {end}, before they start at {start}"
         yield written.finding("/policy/working_hours", what, "write [from, to), like [7, 18]")
+    yield from _calendar_findings(written, says)
     if not any(says.networks.management.subnet_of(n) for n in says.policy.management_networks):
         what = f"the management network {says.networks.management} is not one of policy.management_networks"
         yield written.finding("/policy/management_networks", what, "add it, or every login from there is an alert")
     yield from _lab_findings(written, says, networks)
+
+
+def _calendar_findings(written: Document, says: ProvinceDoc) -> Iterator[Finding]:
+    calendar = says.policy.calendar
+    for i, holiday in enumerate(calendar.holidays):
+        if holiday.last < holiday.first:
+            what = f'the holiday "{holiday.name}" ends on {holiday.last}, before it begins'
+            yield written.finding(pointer_of("policy", "calendar", "holidays", i, "to"), what, "write its last day")
+    for i, day in enumerate(calendar.working_days):
+        if day.weekday() < 5:
+            what = f"{day} is a {day:%A}, which is worked anyway"
+            fix = "name the Saturday or Sunday that is worked instead of another day"
+            yield written.finding(pointer_of("policy", "calendar", "working_days", i), what, fix)
 
 
 def _lab_findings(written: Document, says: ProvinceDoc, networks: dict[str, IPv4Network]) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Faults of lists.yaml: a list nobody knows, a value that is none of its kind; and lists nobody looks at."""
+"""Faults of lists.yaml: a list nobody knows, a value that is none of its kind; and what nobody keeps up to date."""
 
 from __future__ import annotations
 
@@ -34,6 +34,16 @@ def _values(written: Document, name: str, entry: ListDoc) -> Iterator[Finding]:
         except ValueError as error:
             what, _, fix = str(error).rpartition(": ")
             yield written.finding(pointer_of("lists", name, "values", i), what, f"write {fix}")
+
+
+def calendar_remarks(reading: Reading, today: date) -> Iterator[Finding]:
+    """A year whose holidays nobody has written down: each of them would be an ordinary day."""
+    if reading.province is None:
+        return
+    holidays = reading.province.says.policy.calendar.holidays
+    if not any(day.year == today.year for holiday in holidays for day in (holiday.first, holiday.last)):
+        what = f"the calendar has no holiday of {today.year}"
+        yield reading.province.document.finding("/policy/calendar", what, "add the days off as they are announced")
 
 
 def list_remarks(reading: Reading, today: date) -> Iterator[Finding]:

@@ -30,7 +30,20 @@ from inventory._values import (
 )
 from inventory.allocations import Allocations
 from inventory.lists import NamedList, known_lists, value_of
-from inventory.model import Lab, LogRetention, Networks, Outage, Platform, Policy, Role, SegmentKind, Unit, Zone
+from inventory.model import (
+    Calendar,
+    Holiday,
+    Lab,
+    LogRetention,
+    Networks,
+    Outage,
+    Platform,
+    Policy,
+    Role,
+    SegmentKind,
+    Unit,
+    Zone,
+)
 
 
 class _Doc(BaseModel):
@@ -97,6 +110,25 @@ class OutageDoc(_Doc):
         return Outage(link=self.link, declared=declared, start=start, end=end, reason=self.reason)
 
 
+class HolidayDoc(_Doc):
+    name: Text
+    first: date = Field(alias="from")
+    last: date = Field(alias="to")
+
+    def to_domain(self) -> Holiday:
+        return Holiday(name=self.name, first=self.first, last=self.last)
+
+
+class CalendarDoc(_Doc):
+    """Days off, and days of a weekend that are worked instead."""
+
+    holidays: list[HolidayDoc] = []
+    working_days: list[date] = []
+
+    def to_domain(self) -> Calendar:
+        return Calendar(holidays=tuple(h.to_domain() for h in self.holidays), working_days=frozenset(self.working_days))
+
+
 class PolicyDoc(_Doc):
     management_networks: list[Prefix] = Field(min_length=1)
     automation_accounts: list[Text] = []
@@ -107,6 +139,8 @@ class PolicyDoc(_Doc):
     log_retention_of: list[LogRetentionDoc] = []
     silent_after: dict[Annotated[Role, Field(strict=False)], Span] = {}
     outages: list[OutageDoc] = []
+    calendar: CalendarDoc = CalendarDoc()
+    change_hours: Annotated[list[Hour], Field(min_length=2, max_length=2)] | None = None
 
     def to_domain(self, zone: ZoneInfo) -> Policy:
         start, end = self.working_hours
@@ -120,6 +154,8 @@ class PolicyDoc(_Doc):
             log_retention_of=tuple(entry.to_domain() for entry in self.log_retention_of),
             silent_after=MappingProxyType(dict(self.silent_after)),
             outages=tuple(outage.to_domain(zone) for outage in self.outages),
+            calendar=self.calendar.to_domain(),
+            change_hours=None if self.change_hours is None else (self.change_hours[0], self.change_hours[1]),
         )
 
 
@@ -169,9 +205,10 @@ class UnitsDoc(_Doc):
 
 class ZoneDoc(_Doc):
     description: Text
+    kind: Literal["", "office", "server", "management", "soc", "transit", "dmz", "camera", "video", "guest"] = ""
 
     def to_domain(self, name: str) -> Zone:
-        return Zone(name=name, description=self.description)
+        return Zone(name=name, description=self.description, kind=self.kind)
 
 
 class ServiceDoc(_Doc):

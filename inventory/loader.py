@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from inventory._assembly import assemble
-from inventory._check_lists import list_remarks
+from inventory._check_lists import calendar_remarks, list_remarks
 from inventory._checks import check
 from inventory._expand import expand
 from inventory._reading import Folder, Reading, read_folder, shown
@@ -40,11 +40,12 @@ def validate(folder: Path) -> list[Finding]:
 
 
 def remarks(folder: Path, today: date) -> list[Finding]:
-    """What is right and deserves a look, in file order: lists nobody has checked for long. Nothing is refused for it.
+    """What is right and deserves a look, in file order: old lists, a year without holidays. Nothing is refused for it.
 
     Raises InventoryError when there is no folder.
     """
-    return sorted(list_remarks(read_folder(folder)[0], today), key=_place)
+    reading, _ = read_folder(folder)
+    return sorted([*calendar_remarks(reading, today), *list_remarks(reading, today)], key=_place)
 
 
 def write_allocations(folder: Path, *, prune: bool = False) -> tuple[str, ...]:

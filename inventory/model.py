@@ -37,6 +37,10 @@ class Platform(StrEnum):
     DEBIAN = "debian"
 
 
+# What sort of place a zone is, in words that rules can rely on in every province.
+ZONE_KINDS = ("office", "server", "management", "soc", "transit", "dmz", "camera", "video", "guest")
+
+
 class SegmentKind(StrEnum):
     LAN = "lan"
     SERVERS = "servers"
@@ -60,6 +64,7 @@ class Unit:
 class Zone:
     name: str
     description: str = ""
+    kind: str = ""  # of ZONE_KINDS; empty: as each segment's own kind has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +247,29 @@ class Outage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Holiday:
+    """Days off in a row, first and last included."""
+
+    name: str
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """Which days officials work: Monday to Friday, but for these."""
+
+    holidays: tuple[Holiday, ...] = ()
+    working_days: frozenset[date] = frozenset()  # days of a weekend that make up for a bridge day
+
+    def is_holiday(self, day: date) -> bool:
+        return any(holiday.first <= day <= holiday.last for holiday in self.holidays)
+
+    def is_working_day(self, day: date) -> bool:
+        return day in self.working_days or (day.weekday() < 5 and not self.is_holiday(day))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What the province says is normal; rules read it as placeholders."""
 
@@ -255,6 +283,9 @@ class Policy:
     # By role; without an entry, or without a line for a role, what is usual for a source is learned.
     silent_after: Mapping[Role, timedelta] = field(default_factory=lambda: MappingProxyType({}))
     outages: tuple[Outage, ...] = ()
+    calendar: Calendar = field(default_factory=Calendar)
+    # Local hours [from, to) in which changes are agreed, over midnight when from > to; None: at any hour.
+    change_hours: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

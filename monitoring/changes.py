@@ -25,6 +25,7 @@ LONGEST_SILENCE = timedelta(hours=2)  # a change whose journal says nothing for 
 _SETTLED_NS = 1_000_000_000  # far more than the granularity of the times of files
 _NOT_READ = (0, -1)
 _NONE: dict[str, Value] = {"canh.change.state": "none"}
+_FELT: dict[str, Value] = {"canh.change.in_radius": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class Window:
     """
 
     change_id: str
+    operator: str
     opened: datetime
     closed: datetime  # afterglow included; while open: its last line and the longest silence
     devices: frozenset[str]
@@ -66,11 +68,11 @@ class Changes:
         for window in windows[first : bisect_right(windows, when, key=_opened)]:
             if when <= window.closed:
                 if device in window.devices:
-                    return {"canh.change.state": "open", "canh.change.id": window.change_id}
+                    return _facts(window, "open")
                 felt = window
         if felt is None:
             return _NONE
-        return {"canh.change.state": "none", "canh.change.in_radius": True, "canh.change.id": felt.change_id}
+        return _facts(felt, "none") | _FELT
 
     def _look(self) -> None:
         """Read what is new. A file that cannot be read or understood opens no window."""
@@ -129,6 +131,11 @@ class Changes:
         self._longest = max((w.closed - w.opened for w in windows), default=timedelta())
 
 
+def _facts(window: Window, state: str) -> dict[str, Value]:
+    facts: dict[str, Value] = {"canh.change.state": state, "canh.change.id": window.change_id}
+    return facts | {"canh.change.operator": window.operator} if window.operator else facts
+
+
 def windows_of(journal: str) -> tuple[tuple[Window, ...], bool]:
     """The windows of one journal file, and whether it is closed. A torn last line is ignored.
 
@@ -159,6 +166,7 @@ def _windows(opened: dict[str, Any], spans: list[tuple[datetime, datetime]]) -> 
     radius = opened.get("blast_radius") or {}
     made = Window(
         change_id=str(opened["change_id"]),
+        operator=str(opened.get("operator", "")),
         opened=_moment(opened["at"]),
         closed=_moment(opened["at"]),
         devices=frozenset(opened.get("devices", ())),

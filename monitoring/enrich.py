@@ -17,9 +17,9 @@ A name other than the sender's own stands in `canh.source.claimed`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import IPv4Address, ip_address
 
-from inventory.model import Device, Province, Role
+from inventory.model import Device, Interface, Province, Role, SegmentKind
+from monitoring.ends import kind_of
 from monitoring.event import Value
 from monitoring.parsers import ip_text
 
@@ -27,6 +27,7 @@ _OBSERVER = {Role.CORE: "router", Role.DISTRIBUTION: "router", Role.CE: "router"
 _CACHE_SIZE = 65536
 _LONGEST_NAME = 255  # RFC 5424
 Facts = Mapping[str, Value]
+_PORT_OF_LINK = {"uplink": "uplink", "core": "transit", "distribution": "transit", "access": "access"}
 
 
 class Sources:
@@ -40,13 +41,11 @@ class Sources:
         own = next((d.name for d in province.devices.values() if d.role is Role.SOC), None)
         if own is not None:  # what the platform's own host sends to itself
             self._owner |= {"127.0.0.1": own, "::1": own}
-        # The engineer's workstation is declared but sends no logs: an end of connections, not a source.
-        self._station = "" if province.lab is None else str(province.lab.station.ip)
-        self._segments = tuple((s.prefix, s.site, s.zone) for s in province.segments.values())
-        self._zones = {d.name: str(province.sites[d.site].zone) for d in province.devices.values()}
-        self._sites = {d.name: d.site for d in province.devices.values()}
+        # canh.port.* by device and interface. A mapping, because every event asks.
+        self.ports: Mapping[tuple[str, object], Facts] = {
+            (d.name, i.name): _port_facts(i, province) for d in province.devices.values() for i in d.interfaces
+        }
         self._by_peer: dict[tuple[str, str, str], Facts] = {}
-        self._ends: dict[tuple[str, str], Facts] = {}
 
     def device_of(self, peer: str, claimed: str) -> str:
         """The device that sent a message, "" when it is none of the inventory."""
@@ -65,16 +64,6 @@ class Sources:
             if len(self._by_peer) >= _CACHE_SIZE:
                 self._by_peer.clear()
             facts = self._by_peer[key] = self._sender(peer, device) | self._kind(peer, claimed)
-        return facts
-
-    def end(self, side: str, address: str) -> Facts:
-        """canh.src.* or canh.dst.* of one end of a connection."""
-        key = (side, address)
-        facts = self._ends.get(key)
-        if facts is None:
-            if len(self._ends) >= _CACHE_SIZE:
-                self._ends.clear()
-            facts = self._ends[key] = self._end(side, address)
         return facts
 
     def _named(self, claimed: str) -> str:
@@ -103,31 +92,23 @@ class Sources:
             facts["host.ip"] = peer
         return facts
 
-    def _end(self, side: str, address: str) -> Facts:
-        owner = self._owner.get(address, "")
-        facts: dict[str, Value] = {f"canh.{side}.known": bool(owner) or address == self._station}
-        if owner:
-            facts[f"canh.{side}.device"] = owner
-        segment = self._segment(address)
-        if segment is not None:
-            facts[f"canh.{side}.site"], facts[f"canh.{side}.zone"] = segment
-        elif owner:
-            facts[f"canh.{side}.site"], facts[f"canh.{side}.zone"] = self._sites[owner], self._zones[owner]
-        return facts
-
-    def _segment(self, address: str) -> tuple[str, str] | None:
-        try:
-            parsed = ip_address(address)
-        except ValueError:
-            return None
-        if not isinstance(parsed, IPv4Address):
-            return None
-        return next(((site, zone) for prefix, site, zone in self._segments if parsed in prefix), None)
-
 
 def peer_text(peer: str) -> str:
     """The peer's address in its usual form: an IPv4 address mapped into IPv6 is IPv4."""
     return ip_text(peer) or peer
+
+
+def _port_facts(interface: Interface, province: Province) -> dict[str, Value]:
+    """What an interface is for: uplink (of a site, at either end), transit, access, management."""
+    link = None if interface.link is None else province.links[interface.link]
+    segment = None if interface.segment is None else province.segments[interface.segment]
+    if segment is None:
+        return {} if link is None else {"canh.port.role": _PORT_OF_LINK[link.kind]}
+    is_management = segment.kind is SegmentKind.MANAGEMENT
+    return {
+        "canh.port.role": "management" if is_management else "access",
+        "canh.port.kind": kind_of(segment, province),
+    }
 
 
 def _device_facts(device: Device, province: Province) -> dict[str, Value]:

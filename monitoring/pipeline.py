@@ -18,8 +18,10 @@ import orjson
 
 from inventory.model import Province
 from monitoring.changes import Changes
+from monitoring.ends import Ends
 from monitoring.enrich import Sources, peer_text
 from monitoring.event import Event, Value
+from monitoring.hours import Hours
 from monitoring.parsers import Found, Index, Line, document_in, load
 from monitoring.sessions import STEP, ConfigSessions
 from monitoring.spool import SpoolRecord
@@ -30,6 +32,7 @@ log = logging.getLogger("canh.parsers")
 AHEAD = timedelta(seconds=5)  # a clock this far ahead is wrong; less is the jitter NTP leaves
 BEFORE = datetime(2001, 1, 1, tzinfo=UTC)  # a clock before is one that was never set
 LONGEST_PARSED = 32768  # characters a parser is shown; `event.original` keeps all
+_CONNECTIONS = frozenset({"connection-allowed", "connection-denied"})
 _REPEATED = re.compile(r"message repeated (\d{1,9}) times: \[ ?(.*)\]\Z", re.DOTALL)
 
 
@@ -39,6 +42,8 @@ class Pipeline:
     def __init__(self, province: Province, data_dir: Path, *, relays: Iterable[str] = ()) -> None:
         """relays: addresses of syslog relays beside the inventory's, whose word on the host name counts."""
         self._sources = Sources(province, frozenset(relays))
+        self._ends = Ends(province)
+        self._hours = Hours(province)
         self._changes = Changes(Path(data_dir) / "changes")
         self._sessions = ConfigSessions()
         self._zone = ZoneInfo(province.time_zone)
@@ -120,13 +125,40 @@ class Pipeline:
         if peer is not None:
             fields["canh.receiver"] = receiver
             fields.update(self._sources.facts_of(peer, device, claimed))
+            minute = str(fields["@timestamp"])[:16]
+            fields["canh.time.class"] = self._hours.by_minute.get(minute) or self._hours.class_of(minute)
             if device:
                 fields.update(self._changes.facts_of(device, when, received))
-        if "source.ip" in fields:
-            fields.update(self._sources.end("src", str(fields["source.ip"])))
-        if "destination.ip" in fields:
-            fields.update(self._sources.end("dst", str(fields["destination.ip"])))
+                if "canh.change.id" in fields:
+                    self._add_window(fields, minute)
+                port = self._sources.ports.get((device, fields.get("observer.ingress.interface.name")))
+                if port is not None:
+                    fields.update(port)
+        self._add_ends(fields, is_live=peer is not None)
         return fields
+
+    def _add_window(self, fields: dict[str, Value], minute: str) -> None:
+        """Whether an open change is within the hours the province agreed on for changes."""
+        is_agreed = self._hours.allows_change(minute)
+        if is_agreed is not None and fields["canh.change.state"] == "open":
+            fields["canh.change.in_window"] = is_agreed
+
+    def _add_ends(self, fields: dict[str, Value], *, is_live: bool) -> None:
+        """Who the two ends are; of a live connection also whether the inventory declares it."""
+        source, destination = fields.get("source.ip"), fields.get("destination.ip")
+        if destination is None:
+            if source is not None:
+                fields.update(self._ends.facts_of("src", str(source)))
+        elif source is None:
+            fields.update(self._ends.facts_of("dst", str(destination)))
+        else:
+            pair = self._ends.pair(str(source), str(destination))
+            fields.update(pair.facts)
+            if is_live and fields.get("event.action") in _CONNECTIONS:
+                port, protocol = fields.get("destination.port"), fields.get("network.transport")
+                if type(port) is int and protocol is not None:
+                    asked, answered = (protocol, port), (protocol, fields.get("source.port"))
+                    fields["canh.flow.declared"] = asked in pair.allowed or (port > 1023 and answered in pair.back)
 
     def _whole(self, text: str, received: datetime, receiver: str, hint: str) -> tuple[Header, Found | None]:
         """The header; a text that is known to have none is a message as it is, with what its parser says."""

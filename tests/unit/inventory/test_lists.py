@@ -83,3 +83,10 @@ def test_no_value_can_be_a_pattern(text: str) -> None:
         return
     assert read == text
     assert not set(read) & set("*?%")
+
+
+def test_a_year_without_holidays_is_remarked_on(demo: Path) -> None:
+    assert remarks(demo, date(2026, 12, 31)) == []
+    (remark,) = remarks(demo, date(2028, 1, 1))
+    assert remark.what == "the calendar has no holiday of 2028"
+    assert remark.where.endswith("province.yaml:22")
