@@ -89,4 +89,4 @@ def test_a_year_without_holidays_is_remarked_on(demo: Path) -> None:
     assert remarks(demo, date(2026, 12, 31)) == []
     (remark,) = remarks(demo, date(2028, 1, 1))
     assert remark.what == "the calendar has no holiday of 2028"
-    assert remark.where.endswith("province.yaml:22")
+    assert remark.where.endswith("province.yaml:23")
