@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from monitoring.event import Value
-from monitoring.parsers import Line, put
+from monitoring.parsers import Line, csv_of, put
 from monitoring.parsers.generic_text.parser import add_words
 
 _HEAD = re.compile(
@@ -36,12 +36,18 @@ _REFUSED = tuple(
         r"(?P<ip>[0-9A-Fa-f.:]{2,45})",
     )
 )
+_GONE = re.compile(
+    r"(?:Peer '([^']{1,128})'|(?:Endpoint|Contact) ([^\s/]{1,128})(?:/\S{1,255})?) is now (unreachable|reachable)",
+    re.IGNORECASE,
+)
 _GOOD = frozenset(("SuccessfulAuth", "ChallengeSent"))
 _LOGIN: dict[str, Value] = {"event.action": "login", "event.category": ("authentication",), "event.type": ("start",)}
 
 
 def parse(line: Line) -> dict[str, Value] | None:
     """What the exchange tells."""
+    if line.text.startswith('"'):
+        return _call(csv_of(line.text))
     match = _HEAD.match(line.text)
     if match is None:
         return None
@@ -69,6 +75,12 @@ def parse(line: Line) -> dict[str, Value] | None:
             "canh.sip.status": 404 if "No matching" in reason else 403,
         }
         return fields
+    gone = _GONE.search(text)
+    if gone is not None:
+        put(fields, "canh.voip.device", gone[1] or gone[2])
+        is_gone = gone[3].lower() == "unreachable"
+        fields["event.action"] = "endpoint-unregistered" if is_gone else "endpoint-registered"
+        return fields | {"event.type": ("end" if is_gone else "start",)}
     refused = next((found for pattern in _REFUSED if (found := pattern.search(text)) is not None), None)
     if refused is None:
         add_words(fields, text)
@@ -76,6 +88,24 @@ def parse(line: Line) -> dict[str, Value] | None:
     for name, value in refused.groupdict().items():
         put(fields, {"ip": "source.ip", "port": "source.port", "user": "user.name"}.get(name, "canh.sip.called"), value)
     fields |= _LOGIN | {"event.outcome": "failure", "event.reason": text.partition(" (")[0]}
+    return fields
+
+
+def _call(columns: list[str]) -> dict[str, Value] | None:
+    """A record of cdr_csv: account, from, to, context, name, channels, application and its data, three times, two spans
+    in seconds (in all, and answered), how it ended, flags, id."""
+    if len(columns) < 16 or not (columns[12].isdecimal() and columns[13].isdecimal()):
+        return None
+    fields: dict[str, Value] = {
+        "event.action": "call-ended",
+        "event.type": ("end",),
+        "event.code": columns[14],
+        "event.outcome": "success" if columns[14] == "ANSWERED" else "failure",
+        "canh.sip.duration_s": int(columns[13][:9]),
+    }
+    for name, value in (("source.user.name", columns[1]), ("destination.user.name", columns[2]),
+                        ("@timestamp", columns[11]), ("canh.session.id", columns[16] if len(columns) > 16 else "")):  # fmt: skip
+        put(fields, name, value)
     return fields
 
 
@@ -98,4 +128,4 @@ def _add_security(fields: dict[str, Value], text: str) -> None:
     fields |= _LOGIN
     fields["event.outcome"] = "success" if event in _GOOD else "failure"
     if event not in _GOOD:
-        fields["event.reason"] = event
+        fields |= {"event.reason": event, "canh.sip.final": True}
