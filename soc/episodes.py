@@ -8,7 +8,7 @@ after an hour, so that what never stops comes back to the queue. docs/decisions/
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -24,6 +24,7 @@ from soc.sigma.window import Entry
 MOST_EVENTS = 100  # copies an alert keeps
 MOST_EPISODES = 20_000
 _NAMESPACE = UUID("6f0e5d5a-3f0b-5d0c-9a53-9f4f3c2f7e11")  # of alert ids
+_LAST = "\U0010ffff"  # behind every rule's id
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -113,6 +114,7 @@ class Episodes:
     def fire(self, firing: Firing, now: datetime) -> tuple[str, list[Entry]]:
         """A correlation holds: a new alert, or a running one grows. Returns its id and whose events it is to keep."""
         correlation, last = firing.correlation, firing.last
+        first_us = firing.entries[firing.low].at_us
         episode = self._running(correlation.id, firing.key, last.at_us)
         if episode is None:
             gap = max(EPISODE_GAP, correlation.timespan)
@@ -131,7 +133,7 @@ class Episodes:
                     group=firing.group,
                     matches=_why(firing),
                     start_us=last.at_us,
-                    first_us=firing.entries[0].at_us,
+                    first_us=first_us,
                     last_us=last.at_us,
                     raised_us=microseconds(now),
                     received_us=last.received_us,
@@ -143,8 +145,8 @@ class Episodes:
         episode.count += len(fresh)
         kept = fresh[: MOST_EVENTS - episode.kept]
         episode.kept += len(kept)
-        episode.counted_to = max(episode.counted_to, firing.entries[-1][:2])
-        self._grown(episode, firing.entries[0].at_us, last.at_us, last.received_us)
+        episode.counted_to = max(episode.counted_to, firing.entries[firing.high - 1][:2])
+        self._grown(episode, first_us, last.at_us, last.received_us)
         return episode.alert_id, kept
 
     def expire(self, clock_us: int) -> None:
@@ -209,11 +211,13 @@ class Episodes:
 
 
 def _fresh(firing: Firing, counted_to: tuple[int, str]) -> list[Entry]:
-    """The entries of the window that the episode has not counted; a late one stands before `counted_to`."""
+    """What made it hold and the episode has not counted; a late entry stands before `counted_to`."""
     entries, last = firing.entries, firing.last
-    fresh = list(entries[bisect_right(entries, counted_to, key=lambda e: e[:2]) :])
-    if (last.at_us, last.id) <= counted_to:
-        fresh += [e for e in entries if e.id == last.id]
+    begin = max(firing.low, bisect_right(entries, (*counted_to, _LAST), hi=firing.high))
+    fresh = [entry for entry in entries[begin : firing.high] if entry.rule in firing.rules]
+    late = bisect_left(entries, (last.at_us, last.id, last.rule))
+    if late < begin and late < len(entries) and entries[late][:3] == (last.at_us, last.id, last.rule):
+        fresh.append(entries[late])
     return fresh
 
 
@@ -233,7 +237,7 @@ def moment(at_us: int) -> datetime:
 def _why(firing: Firing) -> tuple[FieldMatch, ...]:
     """The group and the threshold that was met, in the shape of a rule's field matches."""
     correlation = firing.correlation
-    limits = " and ".join(f"{op} {limit:g}" for op, limit in correlation.conditions)
+    limits = correlation.expression or " and ".join(f"{op} {limit:g}" for op, limit in correlation.conditions)
     met = FieldMatch(
         selection=str(correlation.kind),
         field=correlation.field or "events",

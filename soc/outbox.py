@@ -1,6 +1,6 @@
 """`detect.db`: what detection knows, written down in one transaction, and the alerts not yet delivered.
 
-Spool positions, the reorder buffer, windows, episodes and the alerts raised from them are committed
+Spool positions, the reorder buffer, groups (`soc.shelf`), episodes and the alerts raised from them are committed
 together. After a crash the spool is read again from the committed position and gives the same
 alerts; what was committed and not delivered is delivered again, which the case store takes as once.
 """
@@ -15,29 +15,28 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from soc.alert import Alert, FieldMatch, Level
-from soc.detection import Detection, sighting_of
+from soc.detection import Detection
 from soc.episodes import MOST_EVENTS, Episode, moment
 from soc.errors import DatabaseError
-from soc.sigma.correlator import Added, Copied, Gone, Replaced
+from soc.shelf import SCHEMA, Shelf
 from soc.sigma.loader import RuleSet
 from soc.sigma.matcher import decode
+from soc.sigma.sighting import Judgement, Sighting
 from soc.sigma.window import Entry
 
 # A state of another layout is dropped: the spool is read again from its start, alert ids are made of
 # content, and the case store takes what it has as delivered.
-_LAYOUT = 3
+_LAYOUT = 4
 PATIENCE_S = 10.0  # how long one who reads it, a backup, may hold us up
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS rule (id TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS position (
     spool TEXT PRIMARY KEY, position INTEGER NOT NULL, warm INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS pending (at_us INTEGER, id TEXT, rule TEXT, event BLOB, PRIMARY KEY (at_us, id, rule));
-CREATE TABLE IF NOT EXISTS grp (correlation TEXT, key TEXT, touched_us INTEGER, PRIMARY KEY (correlation, key));
-CREATE TABLE IF NOT EXISTS entry (
-    correlation TEXT, key TEXT, at_us INTEGER, id TEXT, rule TEXT, value TEXT, event BLOB,
-    PRIMARY KEY (correlation, key, at_us, id, rule));
+CREATE TABLE IF NOT EXISTS pending (
+    at_us INTEGER, id TEXT, rule TEXT, event INTEGER, body BLOB, PRIMARY KEY (at_us, id, rule)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS episode (
     alert_id TEXT PRIMARY KEY, rule TEXT, is_open INTEGER, touched_us INTEGER, body TEXT);
 CREATE TABLE IF NOT EXISTS evidence (
@@ -49,8 +48,8 @@ CREATE TABLE IF NOT EXISTS outbox (alert_id TEXT PRIMARY KEY, is_new INTEGER NOT
 class Outbox:
     """The one owner of detect.db."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make it. Raises DatabaseError."""
+    def __init__(self, path: Path, **bounds: int) -> None:
+        """Open or make it. bounds: of `Shelf`. Raises DatabaseError."""
         self.path = path
         self._stored: set[tuple[int, str, str]] = set()  # reorder buffer as it is on disk
         self._rules_digest = ""  # of the rule set in force on disk
@@ -60,9 +59,10 @@ class Outbox:
             self._db.execute("PRAGMA journal_mode=WAL")
             # What is committed lets the spool go: it must outlive a power cut.
             self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute("PRAGMA cache_size=-4000")
+            self._db.execute("PRAGMA cache_size=-16000")
             self._drop_other_layout()
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(_SCHEMA + SCHEMA)
+            self.shelf = Shelf(self._db, **bounds)
         except (OSError, sqlite3.Error) as error:
             raise self._failed("cannot be opened", error) from error
 
@@ -87,33 +87,27 @@ class Outbox:
 
     def counters(self) -> dict[str, int]:
         """Counters as of the last commit."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = 'counters'").fetchone()
-        return json.loads(row[0]) if row else {}
+        return self._meta("counters") or {}
 
     # ---- bringing back
 
     def restore(self, detection: Detection) -> frozenset[str]:
-        """Fill a fresh `detection`. Returns the ids of rules whose state was dropped: they changed or are gone."""
+        """Fill a fresh `detection`. Returns the ids of rules whose state was dropped: they changed or are gone.
+
+        Groups stay on disk until a match comes for them.
+        """
         try:
             self._rules_digest = str(self.rules().get("digest", ""))
+            state = self._meta("state") or {}
+            self.shelf.open(state.get("event_octets", 0))
             changed: frozenset[str] = frozenset()
             if self._rules_digest != detection.rules.digest:
                 with self._transaction():
                     changed = self._adopt(detection.rules)
-            for at_us, event_id, rule, event in self._db.execute("SELECT at_us, id, rule, event FROM pending"):
-                detection.pending.add(sighting_of(rule, decode(event), event))
-                self._stored.add((at_us, event_id, rule))
-            detection.pending.late = 0
-            passed = self._db.execute("SELECT value FROM meta WHERE key = 'passed'").fetchone()
-            if passed:
-                at_us, event_id, rule = json.loads(passed[0])
-                detection.pending.passed = (at_us, event_id, rule)
-            for correlation, key, touched in self._db.execute(
-                "SELECT * FROM grp ORDER BY touched_us, correlation, key"
-            ):
-                where = "correlation = ? AND key = ? ORDER BY at_us, id, rule"
-                rows = self._db.execute(f"SELECT at_us, id, rule, value FROM entry WHERE {where}", (correlation, key))  # noqa: S608
-                detection.correlator.restore(correlation, key, touched, (Entry(*row) for row in rows))
+            for row in self._db.execute("SELECT p.*, e.body FROM pending p LEFT JOIN event e ON e.n = p.event"):
+                self._stored.add(row[:3])
+                detection.pending.bring(_sighting(*row))
+            detection.resume(self.shelf, state)
             bodies = self._db.execute("SELECT body FROM episode WHERE is_open ORDER BY touched_us, alert_id")
             detection.episodes.restore(_episode(body) for (body,) in bodies)
         except sqlite3.Error as error:
@@ -122,24 +116,17 @@ class Outbox:
 
     def _adopt(self, rules: RuleSet) -> frozenset[str]:
         """Drop the state of rules that changed, and write down from which positions on the new ones hold."""
-        now = {rule.id: rule.state for rule in rules.all}
-        before = dict(self._db.execute("SELECT id, digest FROM rule"))
-        changed = {id_ for id_, digest in before.items() if now.get(id_) != digest}
+        changed = self.shelf.adopt(rules.all)
         for rule in changed:
             self._db.execute("DELETE FROM pending WHERE rule = ?", (rule,))
-            self._db.execute("DELETE FROM grp WHERE correlation = ?", (rule,))
-            self._db.execute("DELETE FROM entry WHERE correlation = ?", (rule,))
             self._db.execute("UPDATE episode SET is_open = 0 WHERE rule = ?", (rule,))
-        self._db.execute("DELETE FROM rule")
-        self._db.executemany("INSERT INTO rule VALUES (?, ?)", now.items())
         self._set_meta("rules", {"digest": rules.digest, "from": self.positions()})
         self._rules_digest = rules.digest
-        return frozenset(changed)
+        return changed
 
     def rules(self) -> Mapping[str, Any]:
         """{"digest", "from": {spool: position}}: the rule set in force, and since where. Empty before the first."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = 'rules'").fetchone()
-        return json.loads(row[0]) if row else {}
+        return self._meta("rules") or {}
 
     # ---- writing down
 
@@ -153,13 +140,15 @@ class Outbox:
         """Everything that changed, whole or not at all. Raises DatabaseError; then start again from the disk."""
         try:
             with self._transaction():
-                self._save_pending(detection)
-                self._save_windows_and_episodes(detection)
                 rows = [(spool, position, warm.get(spool, position)) for spool, position in positions.items()]
                 self._db.executemany("INSERT OR REPLACE INTO position VALUES (?, ?, ?)", rows)
                 if detection.rules.digest != self._rules_digest:
                     self._adopt(detection.rules)
-                self._set_meta("passed", detection.pending.passed)
+                self.shelf.keep(detection.copies())
+                self._save_pending(detection)
+                self._save_windows_and_episodes(detection)
+                self.shelf.let_go_copies(detection.clock_us)
+                self._set_meta("state", {**detection.state(), "event_octets": self.shelf.event_octets})
                 self._set_meta("counters", counters)
         except sqlite3.Error as error:
             raise self._failed("cannot be written", error) from error
@@ -169,29 +158,19 @@ class Outbox:
         left = [key for key in self._stored if key not in held]
         fresh = [key for key in held if key not in self._stored]
         self._db.executemany("DELETE FROM pending WHERE at_us = ? AND id = ? AND rule = ?", left)
-        self._db.executemany("INSERT INTO pending VALUES (?, ?, ?, ?)", [(*key, held[key].event) for key in fresh])
+        rows = [(*key, held[key].number, _about(held[key])) for key in fresh]
+        self._db.executemany("INSERT INTO pending VALUES (?, ?, ?, ?, ?)", rows)
         self._stored.difference_update(left)
         self._stored.update(fresh)
 
     def _save_windows_and_episodes(self, detection: Detection) -> None:
         windows, episodes = detection.correlator.changes(), detection.episodes.changes()
         run, many = self._db.execute, self._db.executemany
-        for change in windows.log:
-            match change:
-                case Added(correlation, key, entry, event):
-                    run("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", (correlation, key, *entry, event))
-                case Replaced(correlation, key, entry_id):
-                    run("DELETE FROM entry WHERE correlation = ? AND key = ? AND id = ?", (correlation, key, entry_id))
-                case Gone(correlation, key):
-                    run("DELETE FROM grp WHERE correlation = ? AND key = ?", (correlation, key))
-                    run("DELETE FROM entry WHERE correlation = ? AND key = ?", (correlation, key))
-                case Copied(alert, correlation, key, entry):
-                    self._copy(alert, correlation, key, entry)
+        self.shelf.write(windows.windows)
+        detection.correlator.let_go(self.shelf.let_go(windows.limits))
         many("INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?)", episodes.copies)
-        for (correlation, key), (touched_us, first) in windows.touched.items():
-            run("INSERT OR REPLACE INTO grp VALUES (?, ?, ?)", (correlation, key, touched_us))
-            where = "correlation = ? AND key = ? AND (at_us, id) < (?, ?)"
-            run(f"DELETE FROM entry WHERE {where}", (correlation, key, *first))  # noqa: S608
+        for alert, entry in windows.copied:
+            self._copy(alert, entry)
         for episode in episodes.changed.values():
             row = (episode.alert_id, episode.rule_id, True, episode.touched_us, json.dumps(asdict(episode)))
             run("INSERT OR REPLACE INTO episode VALUES (?, ?, ?, ?, ?)", row)
@@ -201,17 +180,19 @@ class Outbox:
         if episodes.ended:
             self._forget_ended()
 
-    def _copy(self, alert: str, correlation: str, key: str, entry: Entry) -> None:
+    def _copy(self, alert: str, entry: Entry) -> None:
         """The events behind an entry of a window: its own, or those of the episode it stands for."""
-        self._db.execute(
-            "INSERT OR IGNORE INTO evidence SELECT ?, at_us, id, event FROM entry"
-            " WHERE correlation = ? AND key = ? AND at_us = ? AND id = ? AND rule = ? AND event != x''",
-            (alert, correlation, key, *entry[:3]),
-        )
-        self._db.execute(
-            "INSERT OR IGNORE INTO evidence SELECT ?, at_us, id, event FROM evidence WHERE alert_id = ? AND at_us <= ?",
-            (alert, entry.id, entry.at_us),
-        )
+        if entry.event:
+            self._db.execute(
+                "INSERT OR IGNORE INTO evidence SELECT ?, ?, ?, body FROM event WHERE n = ?",
+                (alert, entry.at_us, entry.id, entry.event),
+            )
+        else:
+            self._db.execute(
+                "INSERT OR IGNORE INTO evidence SELECT ?, at_us, id, event FROM evidence"
+                " WHERE alert_id = ? AND at_us <= ?",
+                (alert, entry.id, entry.at_us),
+            )
 
     # ---- alerts on their way out
 
@@ -259,6 +240,10 @@ class Outbox:
         self._db.execute(f"DELETE FROM evidence WHERE alert_id IN (SELECT alert_id FROM episode WHERE {ended})")  # noqa: S608
         self._db.execute(f"DELETE FROM episode WHERE {ended}")  # noqa: S608
 
+    def _meta(self, key: str) -> Any:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return json.loads(row[0]) if row else None
+
     def _set_meta(self, key: str, value: Any) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
@@ -279,6 +264,35 @@ class Outbox:
             where=self.path,
             fix="free space, make the data directory writable; detection goes on from its last commit",
         )
+
+
+def _about(sighting: Sighting) -> bytes:
+    """What is kept of a sighting that waits, beside its place and its event."""
+    return orjson.dumps(
+        (sighting.received_us, sighting.device, sighting.site, dict(sighting.fields), sighting.judgement)
+    )
+
+
+def _sighting(at_us: int, id_: str, rule: str, number: int, about: bytes, event: bytes | None) -> Sighting:
+    received_us, device, site, fields, later = orjson.loads(about)
+    return Sighting(
+        at_us=at_us,
+        id=id_,
+        rule=rule,
+        received_us=received_us,
+        fields={name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()},
+        device=device,
+        site=site,
+        event=event or b"",
+        number=number,
+        judgement=_judgement(*later) if later else None,
+    )
+
+
+def _judgement(correlation_id: str, key: str, group: list[list[str]], entry: list[Any]) -> Judgement:
+    at_us, id_, rule, values, event = entry
+    pairs = tuple((name, value) for name, value in group)
+    return Judgement(correlation_id, key, pairs, Entry(at_us, id_, rule, tuple(values), event))
 
 
 def _episode(body: str) -> Episode:

@@ -3,16 +3,21 @@
 A sighting is due `lateness` after it was received. When one is due, everything held with an
 earlier (event time, id) goes first. So whatever the order of arrival, as long as nothing is later
 than `lateness` after what it precedes, the order of leaving is the same.
+
+What a correlation wants to look at later (`a and not b`) waits here too, as a sighting at that moment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from heapq import heapify, heappop, heappush
 
-from soc.sigma.correlator import Sighting
+from soc.sigma.sighting import Sighting
 
 MOST = 50_000
+MOST_JUDGEMENTS = 50_000
+LAST = "\U0010ffff"  # ids of judgements begin with it: they come after all that has the same moment
 Key = tuple[int, str, str]  # event time, event id, rule
 
 
@@ -25,45 +30,73 @@ class Pending:
         self._by_time: list[Key] = []
         self._by_due: list[tuple[int, Key]] = []
         self.passed: Key = (0, "", "")  # the last that left in order
-        self.late = self.early = 0
+        self.late = self.early = self.unjudged = self.judgements = 0
 
-    def add(self, sighting: Sighting) -> list[Sighting]:
-        """Hold one; returns what has to leave for it when the buffer is full."""
+    def add(self, sighting: Sighting) -> Iterator[Sighting]:
+        """Hold one; what has to leave for it when the buffer is full."""
+        if sighting.judgement is not None:
+            self._add_judgement(sighting)
+            return iter(())
         key = key_of(sighting)
         if key in self.held:
-            return []
-        if key < self.passed:
-            self.late += 1
-        self.held[key] = sighting
-        heappush(self._by_time, key)
-        heappush(self._by_due, (sighting.received_us + self.lateness_us, key))
-        if len(self.held) <= self._most:
-            return []
+            return iter(())
+        self.late += key < self.passed
+        self._hold(key, sighting)
+        if len(self.held) - self.judgements <= self._most:
+            return iter(())
         self.early += 1
         return self._until(self._by_time[0])
 
-    def due(self, clock_us: int) -> list[Sighting]:
-        """What leaves when the clock shows `clock_us`, in order."""
+    def bring(self, sighting: Sighting) -> None:
+        """Put back one that was held when it was written down."""
+        self.judgements += sighting.judgement is not None
+        self._hold(key_of(sighting), sighting)
+
+    def due(self, clock_us: int) -> Iterator[Sighting]:
+        """What leaves when the clock shows `clock_us`, in order, and what is added meanwhile with it."""
         limit: Key | None = None
         while self._by_due and self._by_due[0][0] <= clock_us:
             _, key = heappop(self._by_due)
             if key in self.held:
                 limit = key if limit is None else max(limit, key)
-        return [] if limit is None else self._until(limit)
+        return iter(()) if limit is None else self._until(limit)
+
+    def everything(self) -> Iterator[Sighting]:
+        """All that is held, in order, and what is added meanwhile."""
+        while self._by_time:
+            yield from self._until(self._by_time[0])
 
     def drop(self, rules: Collection[str]) -> None:
         """Forget the sightings of these rules."""
         for key in [key for key in self.held if key[2] in rules]:
-            del self.held[key]
+            self.judgements -= self.held.pop(key).judgement is not None
         self._by_time = [key for key in self._by_time if key in self.held]
         heapify(self._by_time)
 
-    def _until(self, limit: Key) -> list[Sighting]:
-        leaving = []
+    def _add_judgement(self, sighting: Sighting) -> None:
+        """A sender whose clock is slow, or who was cut off, is waited for by our clock: what follows is as late."""
+        if self.judgements >= MOST_JUDGEMENTS:
+            self.unjudged += 1
+            return
+        is_slow = sighting.received_us - sighting.at_us > self.lateness_us
+        at_us = sighting.received_us if is_slow else sighting.at_us
+        moved = replace(sighting, at_us=at_us, received_us=max(at_us, sighting.received_us))
+        if key_of(moved) not in self.held:
+            self.judgements += 1
+            self._hold(key_of(moved), moved)
+
+    def _hold(self, key: Key, sighting: Sighting) -> None:
+        self.held[key] = sighting
+        heappush(self._by_time, key)
+        heappush(self._by_due, (sighting.received_us + self.lateness_us, key))
+
+    def _until(self, limit: Key) -> Iterator[Sighting]:
         while self._by_time and self._by_time[0] <= limit:
-            leaving.append(self.held.pop(heappop(self._by_time)))
-        self.passed = max(self.passed, limit)
-        return leaving
+            key = heappop(self._by_time)
+            sighting = self.held.pop(key)
+            self.judgements -= sighting.judgement is not None
+            self.passed = max(self.passed, key)
+            yield sighting
 
 
 def key_of(sighting: Sighting) -> Key:

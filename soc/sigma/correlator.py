@@ -1,92 +1,71 @@
-"""Counting matches in windows: the state of all correlations, bounded, and what changed in it.
+"""Counting matches in windows: the groups of all correlations, the hot ones in memory, and what changed in them.
 
 Sightings come in order of event time as far as waiting can give it (`soc.detection`). Each is put
 into the window of its group; a window whose condition holds gives a `Firing`. A firing is a
-sighting itself for correlations that build on it. Pure: time and identity come in as arguments.
+sighting itself for correlations that build on it. Groups not used lately are on a shelf
+(`soc.shelf`) and are read back when a match comes for them; without a shelf they are let go.
+Pure but for that: time and identity come in as arguments.
 """
 
 from __future__ import annotations
 
-import json
+from bisect import bisect_left, bisect_right
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice, product
+from json import JSONEncoder
+from typing import NamedTuple, Protocol
 
 from monitoring.event import Value
-from soc.sigma.rule import Correlation
+from soc.sigma.aggregates import number_of
+from soc.sigma.correlation_document import MOST_ENTRIES
+from soc.sigma.rule import Correlation, Kind
+from soc.sigma.sighting import Firing, Judgement, Sighting
 from soc.sigma.window import Entry, Window
 
-MOST_GROUPS = 20_000  # a correlation
-MOST_ENTRIES = 10_000  # a group
+__all__ = ["Changes", "Copied", "Correlator", "Firing", "Shelf", "Sighting", "Stored"]
+
+MOST_GROUPS = 50_000  # in memory
+MOST_ENTRIES_IN_MEMORY = 500_000
+MOST_CHANGED = 20_000  # groups; then it is time to write them down
+MOST_AT_ONCE = 16  # groups, or values, one match with many values counts in
 IDLE_US = 60_000_000  # a group nobody touched for its timespan and this long is let go
+LAST = "\U0010ffff"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
-    """A match on its way into windows."""
-
-    at_us: int  # @timestamp
-    id: str  # of the event; of the episode when a correlation fired
-    rule: str
-    received_us: int
-    fields: Mapping[str, Value]
-    device: str = ""
-    site: str = ""
-    event: bytes = b""  # its JSON; empty when a correlation fired
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Firing:
-    """A correlation's condition holds in a group."""
-
-    correlation: Correlation
-    key: str
-    group: tuple[tuple[str, str], ...]
-    entries: Sequence[Entry]  # the window, oldest first; do not keep
-    last: Sighting  # what made it hold
-    value: float
-
-
-class Added(NamedTuple):
-    """An entry came into a group's window."""
-
-    correlation_id: str
-    key: str
-    entry: Entry
-    event: bytes
-
-
-class Replaced(NamedTuple):
-    """The entries of this id left the window."""
-
-    correlation_id: str
-    key: str
-    id: str
-
-
-class Gone(NamedTuple):
-    """The whole group was let go."""
-
-    correlation_id: str
-    key: str
+Where = tuple[str, str]  # id of the correlation, key of the group
 
 
 class Copied(NamedTuple):
-    """An alert keeps the event behind an entry, which may be gone a moment later."""
+    """An alert keeps the event behind an entry, or the events of the alert an entry stands for."""
 
     alert_id: str
-    correlation_id: str
-    key: str
     entry: Entry
+
+
+class Stored(NamedTuple):
+    """A group as it was on the shelf."""
+
+    number: int
+    touched_us: int
+    entries: list[Entry]  # in the order in which they came
+    fresh: list[Entry]  # the last of them, which stand in no chunk yet
+    sealed: list[tuple[int, int]]
+
+
+class Shelf(Protocol):
+    """Where groups are when they are not in memory."""
+
+    def recall(self, correlation: Correlation, key: str) -> Stored | None: ...
 
 
 @dataclass(slots=True)
 class Changes:
-    """What to write down since the last time: what happened, in order, then where windows now begin."""
+    """What to write down since the last time. limits: groups last touched before are gone, by correlation."""
 
-    log: list[Added | Replaced | Gone | Copied] = field(default_factory=list)
-    touched: dict[tuple[str, str], tuple[int, tuple[int, str]]] = field(default_factory=dict)  # received, first entry
+    windows: Mapping[Where, Window] = field(default_factory=dict)
+    copied: list[Copied] = field(default_factory=list)
+    limits: Mapping[str, int] = field(default_factory=dict)
 
 
 class Correlator:
@@ -99,139 +78,325 @@ class Correlator:
         *,
         most_groups: int = MOST_GROUPS,
         most_entries: int = MOST_ENTRIES,
+        most_entries_in_memory: int = MOST_ENTRIES_IN_MEMORY,
     ) -> None:
-        self._identify = identify
-        self._most_groups, self._most_entries = most_groups, most_entries
-        self._correlations: dict[str, Correlation] = {}
-        self._fed_by: dict[str, list[Correlation]] = {}
-        # By when they were last touched, so that the idle ones stand first.
-        self._groups: dict[str, OrderedDict[str, Window]] = {}
-        self._changes = Changes()
+        self.shelf: Shelf | None = None
         self.counts: Counter[str] = Counter()
+        self.entries = 0  # in memory
+        self._identify = identify
+        self._most_groups, self._most_entries, self._most_in_memory = most_groups, most_entries, most_entries_in_memory
+        self._correlations: dict[str, Correlation] = {}
+        self._windows: OrderedDict[Where, Window] = OrderedDict()  # by when they were last used
+        self._changed: dict[Where, Window] = {}
+        self._copied: list[Copied] = []
+        self._later: list[Sighting] = []
+        self._limits: dict[str, int] = {}
         self.replace(correlations)
 
     def replace(self, correlations: Iterable[Correlation]) -> None:
         """Count for these from now on. Windows of those that did not change go on, the others' are let go."""
         before, self._correlations = self._correlations, {c.id: c for c in correlations}
         kept = {c.id for c in self._correlations.values() if c.id in before and before[c.id].state == c.state}
-        for id_ in before.keys() - kept:
-            for key in self._groups[id_]:
-                self._forget(id_, key)
-        self._groups = {id_: self._groups[id_] if id_ in kept else OrderedDict() for id_ in self._correlations}
-        self._fed_by = {}
+        for where in [where for where in self._windows if where[0] not in kept]:
+            self._forget(where)
+        for window_where, window in self._windows.items():
+            window.correlation = self._correlations[window_where[0]]
+        self._limits = {id_: limit for id_, limit in self._limits.items() if id_ in kept}
+        self._fed_by: dict[str, list[_Feed]] = {}
         for correlation in self._correlations.values():
-            for rule in dict.fromkeys(correlation.rules):
-                self._fed_by.setdefault(rule, []).append(correlation)
+            for rule in correlation.rules:
+                self._fed_by.setdefault(rule, []).append(_feed(correlation, rule))
+        self._fields = _fields_needed(self._correlations.values())
 
     def feeds(self, rule: str) -> bool:
         """Whether any correlation looks at matches of `rule`."""
         return rule in self._fed_by
 
+    def fields_of(self, rule: str) -> frozenset[str]:
+        """The fields of its matches that correlations look at, those that build on others too."""
+        return self._fields.get(rule, frozenset())
+
+    def reach_us(self, rule: str) -> int:
+        """How long a match of `rule` may be in a window."""
+        spans = (feed.correlation.timespan.total_seconds() * 2_000_000 for feed in self._fed_by.get(rule, ()))
+        return round(max(spans, default=0))
+
     def take(self, sighting: Sighting) -> list[Firing]:
-        """Count one; returns what fires, in the order of building on each other."""
-        firings: list[Firing] = []
-        queue = [sighting]
-        for seen in queue:
-            for correlation in self._fed_by.get(seen.rule, ()):
-                firing = self._count(correlation, seen)
-                if firing is not None:
-                    firings.append(firing)
-                    queue.append(_sighting_of(firing, self._identify(firing)))
-        return firings
+        """Count one, or judge one; returns what fires, in the order of building on each other."""
+        if sighting.judgement is not None:
+            return self._passed_on(self._judged(sighting, sighting.judgement))
+        return self._passed_on(self._counted(sighting))
+
+    def later(self) -> list[Sighting]:
+        """What has to be taken again, when its moment comes, because of what was taken since the last call."""
+        later, self._later = self._later, []
+        return later
 
     def expire(self, clock_us: int) -> None:
         """Let go of groups that were idle so long that nothing in them can count any more."""
         for correlation in self._correlations.values():
-            groups = self._groups[correlation.id]
-            limit = clock_us - round(correlation.timespan.total_seconds() * 1_000_000) - IDLE_US
-            while groups and next(iter(groups.values())).touched_us < limit:
-                self._forget(correlation.id, groups.popitem(last=False)[0])
+            reach_us = round(correlation.timespan.total_seconds() * 1_000_000) * (2 if correlation.waits else 1)
+            self._limits[correlation.id] = max(0, clock_us - reach_us - IDLE_US)
+        limits = self._limits
+        for where in [where for where, window in self._windows.items() if window.touched_us < limits[where[0]]]:
+            self._forget(where)
 
-    def keep(self, alert_id: str, firing: Firing, entries: Iterable[Entry]) -> None:
-        """Let an alert have the events behind these entries of a firing's window."""
-        self._changes.log += (Copied(alert_id, firing.correlation.id, firing.key, entry) for entry in entries)
+    def let_go(self, numbers: frozenset[int]) -> None:
+        """Groups the shelf had to let go of."""
+        for where in [where for where, window in self._windows.items() if window.number in numbers]:
+            self._forget(where)
+
+    def keep(self, alert_id: str, entries: Iterable[Entry]) -> None:
+        """Let an alert have the events behind these entries."""
+        if self.shelf is not None:
+            self._copied += (Copied(alert_id, entry) for entry in entries)
 
     def changes(self) -> Changes:
-        """What changed since the last call."""
-        changes, self._changes = self._changes, Changes()
+        """What changed since the last call, for the shelf. Windows go on changing: write them at once."""
+        changes = Changes(self._changed, self._copied, self._limits)
+        self._changed, self._copied = {}, []
         return changes
-
-    def restore(self, correlation_id: str, key: str, touched_us: int, entries: Iterable[Entry]) -> None:
-        """Put a group back; in the order they were last touched. Of an unknown correlation: nothing."""
-        if correlation_id in self._groups:
-            window = Window(self._correlations[correlation_id], self._most_entries, entries, touched_us)
-            self._groups[correlation_id][key] = window
 
     @property
     def groups(self) -> int:
-        return sum(len(groups) for groups in self._groups.values())
+        """In memory."""
+        return len(self._windows)
 
     @property
-    def entries(self) -> int:
-        return sum(len(window.entries) for groups in self._groups.values() for window in groups.values())
+    def is_heavy(self) -> bool:
+        """So much changed that it should be written down now; until then it cannot leave memory."""
+        return len(self._changed) >= MOST_CHANGED
 
-    def _count(self, correlation: Correlation, seen: Sighting) -> Firing | None:
-        group = tuple(
-            (name, _text(seen.fields.get(correlation.group_field(name, seen.rule)))) for name in correlation.group_by
-        )
-        key = json.dumps([value for _, value in group], ensure_ascii=False, separators=(",", ":"))
-        window = self._window(correlation, key)
-        value = _text(seen.fields.get(correlation.field)) if correlation.field else ""
-        entry = Entry(seen.at_us, seen.id, seen.rule, value)
+    # ---- counting
+
+    def _passed_on(self, fired: Iterable[Firing]) -> list[Firing]:
+        firings = list(fired)
+        for firing in firings:  # grows
+            episode = self._identify(firing)
+            if firing.correlation.id in self._fed_by:
+                firings += self._counted(self._sighting_of(firing, episode))
+        return firings
+
+    def _counted(self, seen: Sighting) -> list[Firing]:
+        firings = []
         chained = seen.rule in self._correlations
-        if chained:
-            self._changes.log.append(Replaced(correlation.id, key, seen.id))
+        for feed in self._fed_by.get(seen.rule, ()):
+            values = _values(feed.correlation, seen.fields)
+            if values is None:
+                self.counts["without_value"] += 1
+                continue
+            if len(values) > MOST_AT_ONCE:
+                values = values[:MOST_AT_ONCE]
+                self.counts["values_cut"] += 1
+            entry = Entry(seen.at_us, seen.id, seen.rule, values, seen.number)
+            for group in self._groups_of(feed, seen.fields):
+                firing = self._put(feed.correlation, group, entry, seen, chained=chained)
+                if firing is not None:
+                    firings.append(firing)
+        return firings
+
+    def _groups_of(self, feed: _Feed, fields: Mapping[str, Value]) -> list[tuple[str, ...]]:
+        """The values of group-by, one tuple a group; every value of a field that has several has its own.
+
+        A field the event lacks is the empty text; an event that lacks all of them is in no group.
+        """
+        if not feed.group_fields:
+            return [()]
+        found = [_texts(fields.get(name)) for name in feed.group_fields]
+        if not any(found):
+            self.counts["without_group"] += 1
+            return []
+        if all(len(texts) <= 1 for texts in found):
+            return [tuple(texts[0] if texts else "" for texts in found)]
+        groups = list(islice(product(*(texts or ("",) for texts in found)), MOST_AT_ONCE + 1))
+        self.counts["values_cut"] += len(groups) > MOST_AT_ONCE
+        return groups[:MOST_AT_ONCE]
+
+    def _put(
+        self, correlation: Correlation, values: tuple[str, ...], entry: Entry, seen: Sighting, *, chained: bool
+    ) -> Firing | None:
+        key = _encode(values)
+        window = self._window(correlation, key)
+        before = len(window.entries)
         evicted = window.replace(entry) if chained else window.add(entry)
+        self.entries += len(window.entries) - before
         if evicted is None:
             self.counts["late_beyond_window"] += 1
             return None
         self.counts["entries_evicted"] += evicted
         window.touched_us = max(window.touched_us, seen.received_us)
-        self._groups[correlation.id].move_to_end(key)
-        self._changes.log.append(Added(correlation.id, key, entry, seen.event))
-        self._changes.touched[correlation.id, key] = (window.touched_us, window.entries[0][:2])
-        if not window.holds():
-            return None
-        return Firing(
-            correlation=correlation,
-            key=key,
-            group=group,
-            entries=window.entries,
-            last=seen,
-            value=window.aggregate.value() or 0.0,
+        where = (correlation.id, key)
+        self._windows.move_to_end(where)
+        if self.shelf is not None:
+            self._changed[where] = window
+        group = tuple(zip(correlation.group_by, values, strict=True))
+        if not correlation.terms:
+            return _firing(window, key, group, seen) if window.holds() else None
+        if window.awaits(entry):
+            self._later.append(_judgement(window, key, group, entry, seen))
+        return _firing_at(window, key, group, entry, seen) if window.meets(entry, waited=False) else None
+
+    def _judged(self, sighting: Sighting, judgement: Judgement) -> list[Firing]:
+        correlation = self._correlations.get(judgement.correlation_id)
+        window = self._found(correlation, judgement.key) if correlation is not None else None
+        entry = judgement.entry
+        if window is None or not window.meets(entry, waited=True):
+            return []
+        last = replace(sighting, at_us=entry.at_us, id=entry.id, rule=entry.rule, judgement=None)
+        return [replace(_firing_at(window, judgement.key, judgement.group, entry, last), at_us=sighting.at_us)]
+
+    def _sighting_of(self, firing: Firing, episode: str) -> Sighting:
+        """A firing as those see it that build on it: its group, and else the fields of the match that made it hold."""
+        needed, last = self.fields_of(firing.correlation.id), firing.last
+        return Sighting(
+            at_us=firing.at_us,
+            id=episode,
+            rule=firing.correlation.id,
+            received_us=last.received_us,
+            fields={name: value for name, value in last.fields.items() if name in needed}
+            | {name: value for name, value in firing.group if value},
+            device=last.device,
+            site=last.site,
         )
 
+    # ---- windows
+
     def _window(self, correlation: Correlation, key: str) -> Window:
-        groups = self._groups[correlation.id]
-        window = groups.get(key)
+        window = self._found(correlation, key)
         if window is None:
-            if len(groups) >= self._most_groups:
-                self._forget(correlation.id, groups.popitem(last=False)[0])
-                self.counts["groups_evicted"] += 1
-            window = groups[key] = Window(correlation, self._most_entries)
+            window = self._windows[correlation.id, key] = Window(correlation, self._most_entries)
+            self._make_room()
         return window
 
-    def _forget(self, correlation_id: str, key: str) -> None:
-        self._changes.log.append(Gone(correlation_id, key))
-        self._changes.touched.pop((correlation_id, key), None)
+    def _found(self, correlation: Correlation, key: str) -> Window | None:
+        where = (correlation.id, key)
+        window = self._windows.get(where)
+        if window is None:
+            stored = self.shelf.recall(correlation, key) if self.shelf is not None else None
+            if stored is None:
+                return None
+            self.counts["groups_recalled"] += 1
+            window = self._windows[where] = self._brought(correlation, stored)
+            self.entries += len(window.entries)
+            self._make_room()
+        if window.touched_us >= self._limits.get(correlation.id, 0):
+            return window
+        self._forget(where)  # its row goes by itself
+        return None
+
+    def _brought(self, correlation: Correlation, stored: Stored) -> Window:
+        entries = stored.entries
+        if any(rule in self._correlations for rule in correlation.rules):
+            latest = {(entry.id, entry.rule): entry for entry in entries if entry.rule in self._correlations}
+            entries = [e for e in entries if latest.get((e.id, e.rule), e) == e]
+        window = Window(correlation, self._most_entries, sorted(set(entries)), stored.touched_us)
+        window.number, window.fresh, window.sealed = stored.number, stored.fresh, stored.sealed
+        return window
+
+    def _make_room(self) -> None:
+        """Let the least used leave memory; what is not written down yet has to stay."""
+        while len(self._windows) > self._most_groups or (
+            self.entries > self._most_in_memory and len(self._windows) > 1
+        ):
+            where = next(iter(self._windows))
+            if where in self._changed:
+                return
+            self._forget(where)
+            self.counts["groups_evicted" if self.shelf is None else "groups_spilled"] += 1
+
+    def _forget(self, where: Where) -> None:
+        self.entries -= len(self._windows.pop(where).entries)
+        self._changed.pop(where, None)
 
 
-def _sighting_of(firing: Firing, episode: str) -> Sighting:
-    """A firing as those see it that build on it: its group is its fields."""
-    return Sighting(
-        at_us=firing.last.at_us,
-        id=episode,
-        rule=firing.correlation.id,
-        received_us=firing.last.received_us,
-        fields=dict(firing.group),
-        device=firing.last.device,
-        site=firing.last.site,
+class _Feed(NamedTuple):
+    """A correlation as one of its rules sees it."""
+
+    correlation: Correlation
+    group_fields: tuple[str, ...]
+
+
+def _feed(correlation: Correlation, rule: str) -> _Feed:
+    return _Feed(correlation, tuple(correlation.group_field(name, rule) for name in correlation.group_by))
+
+
+def _fields_needed(correlations: Iterable[Correlation]) -> dict[str, frozenset[str]]:
+    """By rule. `correlations`: each after those it builds on."""
+    needed: dict[str, frozenset[str]] = {}
+    for correlation in reversed(list(correlations)):
+        handed_on = needed.get(correlation.id, frozenset())
+        for rule in correlation.rules:
+            own = {*_feed(correlation, rule).group_fields, *correlation.fields}
+            needed[rule] = needed.get(rule, frozenset()) | own | handed_on
+    return needed
+
+
+def _firing(window: Window, key: str, group: tuple[tuple[str, str], ...], last: Sighting) -> Firing:
+    """The whole window holds."""
+    return Firing(
+        correlation=window.correlation,
+        key=key,
+        group=group,
+        entries=window.entries,
+        low=0,
+        high=len(window.entries),
+        rules=window.rules,
+        last=last,
+        at_us=last.at_us,
+        value=window.value(),
     )
 
 
-def _text(value: Value | None) -> str:
-    if value is None:
-        return ""
+def _firing_at(window: Window, key: str, group: tuple[tuple[str, str], ...], entry: Entry, last: Sighting) -> Firing:
+    """The timespan that ends with an entry holds."""
+    return Firing(
+        correlation=window.correlation,
+        key=key,
+        group=group,
+        entries=window.entries,
+        low=bisect_left(window.entries, (entry.at_us - window.span_us,)),
+        high=bisect_right(window.entries, (entry.at_us, LAST)),
+        rules=window.rules,
+        last=last,
+        at_us=last.at_us,
+        value=window.value(),
+    )
+
+
+def _judgement(window: Window, key: str, group: tuple[tuple[str, str], ...], entry: Entry, seen: Sighting) -> Sighting:
+    return Sighting(
+        at_us=entry.at_us + window.span_us,
+        id=f"{LAST}{entry.id} {key}",
+        rule=window.correlation.id,
+        received_us=seen.received_us + window.span_us,
+        fields=seen.fields,
+        device=seen.device,
+        site=seen.site,
+        judgement=Judgement(window.correlation.id, key, group, entry),
+    )
+
+
+def _values(correlation: Correlation, fields: Mapping[str, Value]) -> tuple[str, ...] | None:
+    """What counts of the correlation's field; None when there is nothing to count."""
+    if not correlation.fields:
+        return ()
+    found = [_texts(fields.get(name)) for name in correlation.fields]
+    if correlation.kind is not Kind.VALUE_COUNT:
+        return tuple(text for text in found[0] if number_of(text) is not None) or None
+    if len(found) == 1:
+        return found[0] or None
+    return tuple("\x1f".join(parts) for parts in islice(product(*found), MOST_AT_ONCE + 1)) or None
+
+
+def _texts(value: Value | None) -> tuple[str, ...]:
+    """The values of a field as texts; the empty text is none."""
+    if value is None or value == "":
+        return ()
+    if isinstance(value, str):
+        return (value if value.isascii() else value.encode("utf-8", "replace").decode(),)
     if isinstance(value, tuple):
-        return ",".join(str(item) for item in value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        return tuple(dict.fromkeys(text for item in value for text in _texts(item)))
+    return (str(value).lower() if isinstance(value, bool) else str(value),)
+
+
+_encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -99,6 +99,6 @@ class Hunt:
                 event_id=firing.last.id,
                 at=moment(firing.last.at_us),
                 fields=firing.group,
-                events=len(firing.entries),
+                events=firing.high - firing.low,
                 event=None,
             )

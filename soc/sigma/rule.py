@@ -86,6 +86,16 @@ NEEDS_FIELD = frozenset(Kind) - {Kind.EVENT_COUNT, Kind.TEMPORAL, Kind.TEMPORAL_
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """One way in which an expression over rules holds: all of `has`, and none of the others in its place."""
+
+    has: tuple[str, ...]  # in the order listed
+    before: tuple[str, ...] = ()
+    between: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()  # known only when the timespan after the last of `has` is over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Correlation(AnyRule):
     """A correlation rule over the rules (or correlations) it names."""
 
@@ -95,9 +105,21 @@ class Correlation(AnyRule):
     aliases: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()  # alias -> (rule id, field)
     timespan: timedelta
     conditions: tuple[tuple[str, float], ...]  # ("gte", 5); all must hold
-    field: str = ""
+    terms: tuple[Term, ...] = ()  # of an expression; one must hold, and `conditions` is empty
+    expression: str = ""  # as written
+    fields: tuple[str, ...] = ()  # whose values count; several together are one value
     percentile: float = 50.0
     generate: bool = False  # the rules it names alert by themselves too
+
+    @property
+    def field(self) -> str:
+        """As one text; empty when no values count."""
+        return ", ".join(self.fields)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it asks what does not follow."""
+        return any(term.after for term in self.terms)
 
     @property
     def state(self) -> str:
