@@ -119,7 +119,7 @@ def read_folder(folder: Path) -> tuple[Reading, list[Finding]]:
     findings = _misnamed(folder)
 
     def one(path: Path, model: type[Model]) -> Read[Model] | None:
-        found, problems = _read_as(path, model)
+        found, problems = read_as(path, model)
         findings.extend(problems)
         return found
 
@@ -169,12 +169,13 @@ def _optional(path: Path, model: type[Model], findings: list[Finding]) -> Read[M
     if not path.exists():
         empty = Document(path=path, shown=shown(path), data={}, lines={"": 1})
         return Read(document=empty, says=model())
-    found, problems = _read_as(path, model)
+    found, problems = read_as(path, model)
     findings.extend(problems)
     return found
 
 
-def _read_as(path: Path, model: type[Model]) -> tuple[Read[Model] | None, list[Finding]]:
+def read_as(path: Path, model: type[Model]) -> tuple[Read[Model] | None, list[Finding]]:
+    """A file as `model`, and what is wrong in it; None when it cannot be used. Read again without keys nobody knows."""
     document, findings = read(path, shown(path))
     if document is None:
         return None, findings

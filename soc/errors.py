@@ -6,6 +6,7 @@ SocError
 │   ├── UnknownAlert   no alert has this id
 │   └── Conflict       somebody acted on it since the caller looked
 ├── UserError          accounts
+├── DeliveryError      who is to be told of alerts cannot be read
 └── ServeError         the console cannot start
 PkiError               (of `pki`) the internal CA
 """
@@ -53,6 +54,10 @@ class Conflict(CaseError):
 
 class UserError(SocError):
     """An account cannot be made or changed as asked."""
+
+
+class DeliveryError(SocError):
+    """The settings of delivery, or a secret they name, cannot be used."""
 
 
 class ServeError(SocError):

@@ -14,7 +14,7 @@ from canh.context import Context
 from monitoring.query import moment
 from soc.alert import Level, Resolution, Status
 from soc.cases import Case, CaseStore, Filter, document_of
-from soc.console._notes import rules_in
+from soc.known import rules_in
 
 HELP = "list, show, acknowledge or close alerts (NDJSON)"
 
@@ -49,6 +49,7 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     match args.action:
         case "list":
             store.return_expired(now)
+            HoldKeeper(store, ctx.data_dir).look(now)
             for case in store.list(limit=args.limit, **_filter(args, ctx, now)):
                 _print(case)
         case "show":

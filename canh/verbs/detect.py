@@ -8,8 +8,12 @@ import signal
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from canh.context import Context
+
+if TYPE_CHECKING:
+    from soc.sigma import RuleSet
 
 HELP = "match the spooled events against the rules and raise alerts (until SIGTERM)"
 
@@ -47,10 +51,14 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
         rules = load(places()[:-1], placeholders.of(province))
         for refusal in rules.refused:
             print(f"canh detect: rule refused: {refusal}", file=sys.stderr)
-        print(f"canh detect: {len(rules.rules)} rules, {len(rules.correlations)} correlations", file=sys.stderr)
         return Loaded(rules, Pipeline(province, ctx.data_dir))
 
-    inputs = Inputs(places, loaded)
+    def loaded_again() -> Loaded:
+        made = loaded()
+        _say(made.rules)
+        return made
+
+    inputs = Inputs(places, loaded_again)
     lateness = placeholders.lateness_of(ctx.province) if args.lateness is None else timedelta(seconds=args.lateness)
     rules, parsing = loaded()
     detector = Detector(
@@ -62,7 +70,12 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
         lateness=lateness,
         helpers=args.matchers,
     )
+    _say(rules)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: detector.stop())
     detector.run()
     return 0
+
+
+def _say(rules: RuleSet) -> None:
+    print(f"canh detect: {len(rules.rules)} rules, {len(rules.correlations)} correlations", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""`canh run`: collectors, detection and console in one process tree."""
+"""`canh run`: collectors, detection, delivery and console in one process tree."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import IO, cast
 
 from canh.context import Context
 from canh.supervisor import Child, supervise
-from canh.verbs import collect, detect, serve
+from canh.verbs import collect, deliver, detect, serve
 from inventory.errors import OpsError
 
-HELP = "collectors + detection + console in one process tree (until SIGTERM)"
+HELP = "collectors + detection + delivery + console in one process tree (until SIGTERM)"
 
-PARTS: dict[str, ModuleType] = {"collect": collect, "detect": detect, "serve": serve}
+PARTS: dict[str, ModuleType] = {"collect": collect, "detect": detect, "deliver": deliver, "serve": serve}
 
 
 class RunError(OpsError):

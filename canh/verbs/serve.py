@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from canh.cli import ROOT
 from canh.context import Context
 
 HELP = "run the web console (TLS from the internal CA)"
@@ -22,8 +21,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, ctx: Context) -> int:
     from soc.console.server import serve
+    from soc.rulesets import libraries
 
-    serve(ctx.province, ctx.data_dir, ROOT / "soc_rules", args.listen)
+    serve(ctx.province, ctx.data_dir, libraries(ctx.province_dir), args.listen)
     return 0
 
 

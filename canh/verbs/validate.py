@@ -35,6 +35,8 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
             given = write_allocations(ctx.province_dir, prune=args.release)
             print(f"{len(given)} given out" if given else "nothing was missing", file=sys.stderr)
         findings = validate(ctx.province_dir)
+        if not findings:
+            findings = _delivery(ctx.province_dir)
     except InventoryError as error:
         if not error.findings:
             raise
@@ -48,6 +50,13 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
             file=sys.stderr,
         )
     return 1 if findings else 0
+
+
+def _delivery(folder: Path) -> list[Finding]:
+    """What is wrong with who is told of alerts, which names sites and units."""
+    from soc.delivery.reading import FILE, read
+
+    return read(folder, load(folder))[1] if (folder / FILE).exists() else []
 
 
 def _print_remarks(folder: Path) -> None:

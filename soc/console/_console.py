@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,14 +39,14 @@ class Console:
 def console_for(
     province: Province,
     data_dir: Path,
-    rules_dir: Path,
+    rule_folders: Sequence[Path],
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Console:
     """A console over the data directory. Raises DatabaseError."""
     database = Database(data_dir)
     cases = CaseStore(database)
-    known, notes = languages(province.time_zone), Notes(rules_dir)
+    known, notes = languages(province.time_zone), Notes(rule_folders)
     return Console(
         province=province,
         data_dir=data_dir,
@@ -56,7 +56,7 @@ def console_for(
         notes=notes,
         languages=known,
         pages=Pages(known, notes),
-        live=Live(cases, now),
+        live=Live(cases, now, HoldKeeper(cases, data_dir).look),
         throttle=Throttle(),
         watch=Watch(province, data_dir, now()),
         now=now,

@@ -6,41 +6,27 @@ Raw HTML in a note stays text, only http(s) and relative links survive, images d
 from __future__ import annotations
 
 import re
-import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from threading import Lock
 
-import yaml
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from soc.alert import Alert
-
-RESCAN_S = 30.0  # an id that is not known makes the folder be read again, at most this often
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """One rule of the library."""
-
-    folder: Path
-    title_vi: str = ""
+from soc.known import KnownRules
 
 
 class Notes:
-    """Rules by id. The folder is read when an id is asked for that is not known yet."""
+    """Rules by id, from the libraries in `folders`."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._lock = folder, Lock()
-        self._rules: dict[str, Known] = {}
-        self._scanned = -RESCAN_S
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._rules = KnownRules(folders)
         markdown = MarkdownIt("commonmark", {"html": False, "typographer": False})
         self._markdown = markdown.enable("table").disable("image")
 
     def of(self, rule_id: str, language: str) -> Markup | None:
         """The note of a rule as HTML, None when it has none."""
-        rule = self._known(rule_id)
+        rule = self._rules.of(rule_id)
         if rule is None:
             return None
         for name in (f"triage.{language}.md", "triage.md"):
@@ -51,38 +37,12 @@ class Notes:
 
     def title_of(self, alert: Alert, language: str) -> str:
         """The alert's title in a language; as raised when the rule has no other."""
-        rule = self._known(alert.rule_id)
-        return rule.title_vi if language == "vi" and rule and rule.title_vi else alert.title
+        return self._rules.title_of(alert, language)
 
     def slug_of(self, rule_id: str) -> str:
         """The rule's folder name, which people know it by; its id when it is in no folder."""
-        rule = self._known(rule_id)
+        rule = self._rules.of(rule_id)
         return rule.folder.name if rule else rule_id
-
-    def _known(self, rule_id: str) -> Known | None:
-        with self._lock:
-            if rule_id not in self._rules and time.monotonic() - self._scanned >= RESCAN_S:
-                self._rules, self._scanned = rules_in(self._folder), time.monotonic()
-            return self._rules.get(rule_id)
-
-
-def rules_in(folder: Path) -> dict[str, Known]:
-    """Every rule of a library by id. What does not parse is detection's to report."""
-    found: dict[str, Known] = {}
-    for path in sorted(folder.rglob("rule.yml")):
-        try:
-            documents = list(yaml.load_all(path.read_text("utf-8"), Loader=_LOADER))
-        except (OSError, yaml.YAMLError):
-            continue
-        for document in documents:
-            if isinstance(document, dict) and document.get("id"):
-                ours = document.get("canh")
-                title = str(ours.get("title_vi") or "") if isinstance(ours, dict) else ""
-                found[str(document["id"])] = Known(folder=path.parent, title_vi=title)
-    return found
-
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def _without_title(text: str) -> str:

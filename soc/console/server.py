@@ -10,7 +10,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,11 +28,11 @@ from soc.pki import Pki
 GRACE_S = 5
 
 
-def serve(province: Province, data_dir: Path, rules_dir: Path, listen: tuple[str, int]) -> None:
+def serve(province: Province, data_dir: Path, rule_folders: Sequence[Path], listen: tuple[str, int]) -> None:
     """Serve the console until SIGTERM or SIGINT. Raises ServeError, DatabaseError, PkiError."""
     _log_to_stderr()
     _few_arenas()
-    console = console_for(province, data_dir, rules_dir)
+    console = console_for(province, data_dir, rule_folders)
     pki = Pki(data_dir / "pki")
     pki.ensure(names_of(province), datetime.now(UTC))
     shown = Shown(pki, names_of(province))

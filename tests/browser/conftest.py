@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from soc.alert import Alert
 from soc.cases import CaseStore
-from soc.console._notes import rules_in
+from soc.known import rules_in
 from soc.users import Role, UserStore
 from tests.unit.soc.alert_factory import lab_alerts
 from tests.unit.soc.evidence_factory import write_run

@@ -73,7 +73,7 @@ class Bench:
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """A console with accounts, alerts, counters and an audit run; only ever copied."""
     data = tmp_path_factory.mktemp("pristine")
-    console = console_for(load(ROOT / "inventory/provinces/lab"), data, ROOT / "soc_rules", now=Clock())
+    console = console_for(load(ROOT / "inventory/provinces/lab"), data, [ROOT / "soc_rules"], now=Clock())
     console.cases.deliver(lab_alerts())
     for name, role in ROLES.items():
         console.users.add(name, role, at=NOW, full_name=f"Người {name}", password=PASSWORD)

@@ -316,13 +316,13 @@ def library(tmp_path: Path) -> Path:
 
 
 def test_a_note_is_safe_html(library: Path) -> None:
-    html = Notes(library).of("abc", "en")
+    html = Notes([library]).of("abc", "en")
     assert html and "<h3>Sees</h3>" in html and "&lt;script&gt;" in html
     assert "<script" not in html and "<img" not in html and 'href="javascript' not in html
 
 
 def test_a_rule_speaks_vietnamese_where_it_can(library: Path) -> None:
-    notes = Notes(library)
+    notes = Notes([library])
     assert notes.title_of(alert(rule_id="abc"), "vi") == "Tiêu đề"
     assert notes.title_of(alert(rule_id="abc", title="T"), "en") == "T"
     assert "Thấy gì" in (notes.of("abc", "vi") or "")

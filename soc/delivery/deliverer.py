@@ -1,0 +1,256 @@
+"""The process that tells people: alerts from the case store, by the routes, through the channels; and the dead man.
+
+    case store ► routes ► deliver.db ► channel (a thread each) ► mail, web hook, syslog
+
+It runs beside detection and not in it, so that it can say when detection stands still. A channel
+that hangs delays no other. What it does is in `stats/deliver.json`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from monitoring.durable import replace_json
+from soc._case import Case
+from soc.alert import Alert
+from soc.delivery import ways
+from soc.delivery.deadman import Watchman, parsed, pulse_of
+from soc.delivery.message import Message, Told, of_alerts, of_dead_man
+from soc.delivery.queue import Entry, Queue
+from soc.delivery.routing import entries_of, is_settled
+from soc.delivery.settings import Channel, DeadMan, Settings
+from soc.errors import DatabaseError, UnknownAlert
+
+TOGETHER = 5  # so many alerts that are due at once are told in one message
+_TICK_S = 1.0
+_PAGE = 500
+_FORGET_EVERY = timedelta(hours=1)
+
+log = logging.getLogger("canh.deliver")
+
+
+class Cases(Protocol):
+    """`soc.cases.CaseStore`."""
+
+    def since(self, seq: int, limit: int = 1000) -> tuple[Case, ...]: ...
+    def seq(self) -> int: ...
+    def get(self, alert_id: str) -> Case: ...
+
+
+class Deliverer:
+    """Made for one state of the settings; `run` goes on until `stop` is set."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        cases: Callable[[], Cases],
+        data_dir: Path,
+        stop: threading.Event,
+        *,
+        title_of: Callable[[Alert, str], str] = lambda alert, language: alert.title,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        send: ways.Send = ways.send,
+    ) -> None:
+        """cases: opens the store, once for each thread. title_of: an alert's title in a language.
+
+        Raises DatabaseError.
+        """
+        self._settings, self._open, self._data_dir, self._title_of = settings, cases, data_dir, title_of
+        self._clock, self._send, self._stop = clock, send, stop
+        self._turn = threading.Event()  # other settings came: the channels end
+        self._path = data_dir / "deliver.db"
+        self._queue, self._cases = Queue(self._path), cases()
+        if self._queue.seq() is None:  # what was raised before delivery was set up is in the console
+            self._queue.take(self._cases.seq(), [], [], clock())
+        dead = settings.dead_man
+        began = parsed(self._queue.noted("still-since")) or clock()  # it may have been dead before we were
+        self._watchman = None if dead is None else Watchman(began, dead.after)
+        self._beaten = self._forgotten = datetime.min.replace(tzinfo=UTC)
+        self._trouble: dict[str, str] = {}
+
+    def run(self, fresh: Callable[[], Settings | None] = lambda: None) -> Settings | None:
+        """Until `stop`, or until `fresh` gives other settings, which are returned.
+
+        A channel that cannot send now is tried again; nothing that waits is lost.
+        """
+        channels = self._settings.channels.values()
+        threads = [threading.Thread(target=self._serve, args=(channel,), daemon=True) for channel in channels]
+        for thread in threads:
+            thread.start()
+        other: Settings | None = None
+        while not self._stop.is_set():
+            self._tick()
+            other = fresh()
+            if other is not None:
+                break
+            self._stop.wait(_TICK_S)
+        self._turn.set()
+        for thread in threads:
+            thread.join(ways.TIMEOUT_S + 1)
+        self._queue.close()
+        return other
+
+    def _tick(self) -> None:
+        try:
+            self.look()
+            self._watch()
+            self._beat()
+            self._say()
+            self._trouble.pop("delivery", None)
+        except DatabaseError as error:
+            self._told("delivery", error.what)
+
+    def look(self) -> None:
+        """Queue what is new in the case store."""
+        now = self._clock()
+        while True:
+            seq = self._queue.seq() or 0
+            cases = self._cases.since(seq, _PAGE)
+            if not cases:
+                break
+            entries: list[Entry] = []
+            for case in cases:
+                if case.created_seq > seq and not is_settled(case):
+                    entries += entries_of(case, self._settings, now)
+            self._queue.take(cases[-1].seq, entries, [case.id for case in cases if is_settled(case)], now)
+        if now - self._forgotten > _FORGET_EVERY:
+            self._queue.forget(now)
+            self._forgotten = now
+
+    def pass_on(self, channel: Channel, queue: Queue, cases: Cases) -> int:
+        """Send what is due on a channel now, as few messages as may be. Returns how many were sent."""
+        sent = 0
+        while True:
+            now = self._clock()
+            due = queue.waiting(channel.name, now)
+            room = queue.room(channel.name, channel.rate.most, channel.rate.per, now)
+            if not due or not room:
+                return sent
+            together = due if len(due) >= TOGETHER or len(due) > room else due[:1]
+            told = self._still(channel, together, queue, cases, now)
+            if not told:
+                continue
+            ids = [one.alert.id for one in told]
+            message = of_alerts(
+                told,
+                channel=channel.name,
+                language=channel.language,
+                console=self._settings.console,
+                zone=self._settings.zone,
+            )
+            try:
+                self._send(channel, message, self._data_dir, now)
+            except ways.SendError as error:
+                queue.failed(channel.name, ids, str(error), self._clock())
+                self._told(channel.name, str(error))
+                return sent
+            queue.done(channel.name, ids, self._clock())
+            self._trouble.pop(channel.name, None)
+            sent += 1
+
+    def _still(self, channel: Channel, alerts: list[str], queue: Queue, cases: Cases, now: datetime) -> list[Told]:
+        """Those of `alerts` that are still to be told; somebody may have taken one up meanwhile."""
+        told: list[Told] = []
+        for alert_id in alerts:
+            try:
+                case = cases.get(alert_id)
+            except UnknownAlert:
+                queue.settle(channel.name, [alert_id], now)
+                continue
+            if is_settled(case):
+                queue.settle(channel.name, [alert_id], now)
+                continue
+            told.append(Told(alert=case.alert, title=self._title_of(case.alert, channel.language)))
+        return told
+
+    def _serve(self, channel: Channel) -> None:
+        """A channel's thread."""
+        queue, cases = Queue(self._path), self._open()
+        while not self._turn.is_set():
+            try:
+                self.pass_on(channel, queue, cases)
+            except DatabaseError as error:
+                self._told(channel.name, error.what)
+            except Exception as error:  # one channel's defect must not silence it for good, nor the others
+                log.exception("channel %s", channel.name)
+                self._told(channel.name, f"{type(error).__name__}: {error}")
+            self._turn.wait(_TICK_S)
+        queue.close()
+
+    def _watch(self) -> None:
+        """Tell when detection stands still, again while it does, and when it works again."""
+        dead = self._settings.dead_man
+        if dead is None or self._watchman is None:
+            return
+        now = self._clock()
+        since = self._watchman.look(pulse_of(self._data_dir), now)
+        noted = parsed(self._queue.noted("still-since"))
+        if since is None:
+            if noted is not None:
+                self._alarm(dead, since=noted, now=now, is_back=True)
+                self._queue.note("still-since", "")
+            return
+        last = parsed(self._queue.noted("still-told"))
+        if noted is None or last is None or now - last >= dead.again:
+            self._queue.note("still-since", (noted or since).isoformat())
+            if self._alarm(dead, since=noted or since, now=now, is_back=False):
+                self._queue.note("still-told", now.isoformat())
+
+    def _alarm(self, dead: DeadMan, *, since: datetime, now: datetime, is_back: bool) -> bool:
+        """Whether any channel took it. Neither rate nor quiet hours hold this back."""
+        took = False
+        for name in dead.to:
+            channel = self._settings.channels[name]
+            message: Message = of_dead_man(
+                channel=name,
+                language=channel.language,
+                zone=self._settings.zone,
+                since=since,
+                at=now,
+                is_back=is_back,
+            )
+            try:
+                self._send(channel, message, self._data_dir, now)
+                took = True
+            except ways.SendError as error:
+                self._told(name, str(error))
+        return took
+
+    def _beat(self) -> None:
+        """Tell the watchdog elsewhere, as long as detection lives."""
+        heartbeat, now = self._settings.heartbeat, self._clock()
+        if heartbeat is None or now - self._beaten < heartbeat.every or self._queue.noted("still-since"):
+            return
+        self._beaten = now
+        try:
+            ways.beat(heartbeat, self._data_dir)
+            self._trouble.pop("heartbeat", None)
+        except ways.SendError as error:
+            self._told("heartbeat", str(error))
+
+    def _told(self, who: str, why: str) -> None:
+        if self._trouble.get(who) != why:
+            log.error("%s: %s", who, why)
+        self._trouble[who] = why
+
+    def _say(self) -> None:
+        """`stats/deliver.json`."""
+        document = {
+            "process": "deliver",
+            "at": self._clock().isoformat(),
+            "channels": self._queue.counts(),
+            "waits_because": self._queue.errors(),
+            "detection_still_since": self._queue.noted("still-since") or None,
+            "trouble": dict(self._trouble),
+        }
+        try:
+            path = self._data_dir / "stats" / "deliver.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_json(path, document)
+        except OSError as error:
+            self._told("delivery", f"stats cannot be written: {error.strerror}")
