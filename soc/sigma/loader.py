@@ -119,10 +119,11 @@ def _files(folders: Iterable[Path]) -> list[Path]:
         if folder.is_file():
             found.append(folder)
         elif folder.is_dir():
-            found += [p for p in folder.rglob("*.y*ml") if p.suffix in (".yml", ".yaml") and "tests" not in p.parts]
+            inside = (p for p in folder.rglob("*.y*ml") if p.suffix in (".yml", ".yaml") and "tests" not in p.parts)
+            found += sorted(inside)
         else:
             raise RuleError("there are no rules", where=folder, fix="name a folder of Sigma rules")
-    return sorted(set(found))
+    return list(dict.fromkeys(found))  # of two rules with one id the one in the folder named first is used
 
 
 def _read(
