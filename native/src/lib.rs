@@ -1,14 +1,19 @@
 //! `canh_native`: the matching hot path of Canh for Python. Thin: this file only crosses the border.
 
 mod columns;
+mod compile;
+mod event;
 mod fields;
 mod grams;
 mod header;
+mod names;
 mod rules;
+mod semantics;
 mod sentence;
 mod source;
 mod structured;
 mod text;
+mod windows;
 
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -24,67 +29,123 @@ type Batch = (Vec<Found>, Vec<(usize, String)>);
 #[pyclass(frozen, module = "canh_native")]
 struct RuleSet {
     rules: rules::Rules,
+    written: Option<Vec<u8>>,
 }
 
 #[pymethods]
 impl RuleSet {
-    /// documents: YAML texts. log_sources: the routing table as JSON. pipelines: built-in names or YAML.
+    /// documents: YAML texts. log_sources: the routing table, fields: other names of fields, both as JSON.
+    /// pipelines: built-in names or YAML. keep: whether `written` is asked for later.
     /// Raises ValueError for a broken table or pipeline; broken rules are in `refused`.
     #[new]
-    #[pyo3(signature = (documents, log_sources, pipelines = Vec::new()))]
-    fn new(py: Python<'_>, documents: Vec<String>, log_sources: String, pipelines: Vec<String>) -> PyResult<Self> {
-        let rules = py.detach(|| rules::Rules::compile(&documents, &log_sources, &pipelines));
-        Ok(RuleSet { rules: rules.map_err(PyValueError::new_err)? })
+    #[pyo3(signature = (documents, log_sources, pipelines = Vec::new(), fields = "[]".to_owned(), keep = false))]
+    fn new(
+        py: Python<'_>,
+        documents: Vec<String>,
+        log_sources: String,
+        pipelines: Vec<String>,
+        fields: String,
+        keep: bool,
+    ) -> PyResult<Self> {
+        py.detach(|| {
+            let mut prepared = compile::Prepared::of(&documents, &pipelines)?;
+            let stocks = prepared.compiled();
+            let written = if keep { Some(prepared.written()?) } else { None };
+            let rules = rules::Rules::build(prepared.about, stocks, &log_sources, &fields)?;
+            Ok(RuleSet { rules, written })
+        })
+        .map_err(|reason: String| PyValueError::new_err(reason))
     }
 
-    /// One JSON object a rule, by number: document, id, name, title, level, tags, product, category, service.
+    /// The rules another one has `written`. Raises ValueError when these are not such octets.
+    #[staticmethod]
+    fn restored(py: Python<'_>, written: PyBackedBytes, log_sources: String, fields: String) -> PyResult<Self> {
+        py.detach(|| {
+            let mut prepared = compile::Prepared::restored(&written)?;
+            let stocks = prepared.lowered();
+            let rules = rules::Rules::build(prepared.about, stocks, &log_sources, &fields)?;
+            Ok(RuleSet { rules, written: None })
+        })
+        .map_err(|reason: String| PyValueError::new_err(reason))
+    }
+
+    /// Make ready for every log source now; without it each is at its first event.
+    fn warm(&self, py: Python<'_>) {
+        py.detach(|| self.rules.warm());
+    }
+
+    /// The compiled rules as octets, where they were asked to be kept.
     #[getter]
-    fn described(&self) -> Vec<String> {
-        self.rules.described.clone()
+    fn written<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        self.written.as_ref().map(|written| PyBytes::new(py, written))
+    }
+
+    /// A JSON list of one object a rule, by number: document, id, name, title, level, tags, product, category, service.
+    #[getter]
+    fn described(&self) -> String {
+        serde_json::Value::from(self.rules.about.described.clone()).to_string()
     }
 
     /// (document, reason) for each document that cannot be used.
     #[getter]
     fn refused(&self) -> Vec<(usize, String)> {
-        self.rules.refused.clone()
+        self.rules.about.refused.clone()
     }
 
     /// (document, remark) about documents that are used all the same.
     #[getter]
     fn remarks(&self) -> Vec<(usize, String)> {
-        self.rules.remarks.clone()
+        self.rules.about.remarks.clone()
     }
 
     /// events: a list of JSON objects as bytes, or NDJSON as bytes (blank lines are not events).
-    /// Returns the matches in order of event and rule, and (event, reason) for what is no JSON object.
-    fn match_batch(&self, py: Python<'_>, events: &Bound<'_, PyAny>) -> PyResult<Batch> {
+    /// threads: cores to use. Returns the matches in order of event and rule, and (event, reason) for what is no
+    /// JSON object.
+    #[pyo3(signature = (events, threads = 1))]
+    fn match_batch(&self, py: Python<'_>, events: &Bound<'_, PyAny>, threads: usize) -> PyResult<Batch> {
+        let run = |lines: &[&[u8]]| {
+            let (found, invalid) = self.rules.matches(lines, threads);
+            (found.into_iter().map(|(at, one)| (at, one.rule, one.fields)).collect(), invalid)
+        };
         if let Ok(lines) = events.extract::<Vec<PyBackedBytes>>() {
-            return Ok(py.detach(|| self.run(lines.iter().map(|line| &line[..]))));
+            return Ok(py.detach(|| run(&lines.iter().map(|line| &line[..]).collect::<Vec<_>>())));
         }
         let text: PyBackedBytes =
             events.extract().map_err(|_| PyTypeError::new_err("events: a list of bytes, or NDJSON as bytes"))?;
-        Ok(py.detach(|| self.run(text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()))))
+        Ok(py.detach(|| {
+            let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+            run(&lines.collect::<Vec<_>>())
+        }))
+    }
+
+    /// The numbers of the rules one event matches, found by trying each: what the index is held against.
+    fn match_plainly(&self, event: &[u8]) -> PyResult<Vec<u32>> {
+        self.rules.plainly(event).map_err(PyValueError::new_err)
     }
 
     /// (product, category, service) of each log source one event is of; "" for what is not said.
     fn log_sources(&self, event: &[u8]) -> PyResult<Vec<(String, String, String)>> {
-        let sources = self.rules.sources(event).map_err(PyValueError::new_err)?;
-        let text = |part: Option<String>| part.unwrap_or_default();
-        Ok(sources.into_iter().map(|s| (text(s.product), text(s.category), text(s.service))).collect())
+        Ok(self.rules.sources(event).map_err(PyValueError::new_err)?.into_iter().map(parts).collect())
+    }
+
+    /// The log sources of its rules that the table gives no event; a rule of one of them only meets unknown events.
+    #[getter]
+    fn unreached(&self) -> Vec<(String, String, String)> {
+        self.rules.unreached().into_iter().map(parts).collect()
     }
 }
 
-impl RuleSet {
-    fn run<'a>(&self, lines: impl Iterator<Item = &'a [u8]>) -> Batch {
-        let (mut found, mut invalid) = (Vec::new(), Vec::new());
-        for (at, line) in lines.enumerate() {
-            match self.rules.matches(line) {
-                Ok(matches) => found.extend(matches.into_iter().map(|one| (at, one.rule, one.fields))),
-                Err(reason) => invalid.push((at, reason)),
-            }
-        }
-        (found, invalid)
-    }
+/// An event's fields as rules see them, as JSON: of a Windows event under their own names. Raises ValueError.
+#[pyfunction]
+fn fields_of(event: &[u8]) -> PyResult<String> {
+    let hasher = ahash::RandomState::new();
+    let event = event::Event::read(event, &hasher).map_err(PyValueError::new_err)?;
+    Ok(event.to_json().to_string())
+}
+
+fn parts(source: source::Source) -> (String, String, String) {
+    let text = |part: Option<String>| part.unwrap_or_default();
+    (text(source.product), text(source.category), text(source.service))
 }
 
 /// Things found by the literals that a text must hold for each of them, in one pass over it; immutable.
@@ -276,7 +337,9 @@ mod canh_native {
     #[pymodule_export]
     use super::structured::{Cases, Common, Conditions, KeyTable};
     #[pymodule_export]
-    use super::{Beginnings, Grams, Markers, RuleSet, event_id, ip_text, outcome_of, pairs, put, transport_of};
+    use super::{
+        Beginnings, Grams, Markers, RuleSet, event_id, fields_of, ip_text, outcome_of, pairs, put, transport_of,
+    };
 
     /// Words that stand for no value.
     #[pymodule_init]

@@ -7,14 +7,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rsigma_eval::event::{Event, EventValue};
-use serde::Deserialize;
+use ahash::RandomState;
+use rsigma_eval::event::EventValue;
+use serde::{Deserialize, Serialize};
+
+use crate::event::Event;
 
 /// "*" in the table: the field is there, whatever it says.
 const PRESENT: &str = "*";
 const JOIN: char = '\u{1f}';
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     pub product: Option<String>,
@@ -38,6 +41,10 @@ impl Source {
             && same(&self.category, &event.category)
             && same(&self.service, &event.service)
     }
+
+    fn is_detailed(&self) -> bool {
+        self.category.is_some() || self.service.is_some()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -45,25 +52,30 @@ impl Source {
 struct Entry {
     when: BTreeMap<String, Vec<String>>,
     is: Source,
+    /// Nothing more being known of its product, the event meets every rule that names the product.
+    #[serde(default)]
+    open: bool,
 }
 
 struct Lookup {
     fields: Vec<(String, bool)>, // name, and whether only its presence counts
-    sources: HashMap<String, Vec<u16>>,
+    sources: HashMap<String, Vec<u16>, RandomState>,
 }
 
 /// The compiled table.
 pub struct Table {
     pub sources: Vec<Source>,
+    open: Vec<bool>, // by source
     lookups: Vec<Lookup>,
 }
 
 impl Table {
     pub fn from_json(text: &str) -> Result<Table, String> {
         let entries: Vec<Entry> = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        let mut table = Table { sources: Vec::new(), lookups: Vec::new() };
+        let mut table = Table { sources: Vec::new(), open: Vec::new(), lookups: Vec::new() };
         for entry in entries {
             let source = table.number(entry.is.normal());
+            table.open[usize::from(source)] |= entry.open;
             let fields: Vec<(String, bool)> = entry
                 .when
                 .iter()
@@ -72,12 +84,15 @@ impl Table {
             let at = match table.lookups.iter().position(|lookup| lookup.fields == fields) {
                 Some(at) => at,
                 None => {
-                    table.lookups.push(Lookup { fields, sources: HashMap::new() });
+                    table.lookups.push(Lookup { fields, sources: HashMap::default() });
                     table.lookups.len() - 1
                 }
             };
             for key in keys(&entry.when) {
-                table.lookups[at].sources.entry(key).or_default().push(source);
+                let known = table.lookups[at].sources.entry(key).or_default();
+                if !known.contains(&source) {
+                    known.push(source);
+                }
             }
         }
         Ok(table)
@@ -86,24 +101,45 @@ impl Table {
     fn number(&mut self, source: Source) -> u16 {
         let at = self.sources.iter().position(|known| *known == source).unwrap_or_else(|| {
             self.sources.push(source);
+            self.open.push(false);
             self.sources.len() - 1
         });
         u16::try_from(at).expect("fewer than 65,536 log sources")
     }
 
     /// Numbers of the log sources of `event`, ascending; empty when the table does not know it.
-    pub fn of<E: Event>(&self, event: &E) -> Vec<u16> {
-        let mut found: Vec<u16> = Vec::new();
+    pub fn of(&self, event: &Event<'_>) -> Vec<u16> {
+        let mut found: Vec<u16> = Vec::with_capacity(8);
+        let mut key = String::with_capacity(64);
         for lookup in &self.lookups {
-            for key in event_keys(lookup, event) {
-                if let Some(sources) = lookup.sources.get(&key) {
+            key.clear();
+            each_key(&lookup.fields, event, &mut key, &mut |key| {
+                if let Some(sources) = lookup.sources.get(key) {
                     found.extend(sources);
                 }
-            }
+            });
         }
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// Whether rules of `source` look at events of `sources`. An event the table does not know meets
+    /// all: a rule missed because of a log source nobody thought of is worse than the time.
+    pub fn meets(&self, source: &Source, sources: &[u16]) -> bool {
+        if sources.is_empty() {
+            return true;
+        }
+        let all = || sources.iter().map(|number| (usize::from(*number), &self.sources[usize::from(*number)]));
+        all().any(|(_, of)| source.covers(of))
+            || (source.product.is_some()
+                && all().any(|(number, of)| self.open[number] && of.product == source.product)
+                && !all().any(|(_, of)| of.product == source.product && of.is_detailed()))
+    }
+
+    /// Whether any event at all can be of a source that rules of `source` look at.
+    pub fn reaches(&self, source: &Source) -> bool {
+        self.sources.iter().any(|of| source.covers(of))
     }
 }
 
@@ -119,20 +155,31 @@ fn keys(when: &BTreeMap<String, Vec<String>>) -> Vec<String> {
     keys
 }
 
-/// The keys `event` has for a lookup: one, more when a field is a list, none when a field is absent.
-fn event_keys<E: Event>(lookup: &Lookup, event: &E) -> Vec<String> {
-    let mut keys = vec![String::new()];
-    for (name, only_presence) in &lookup.fields {
-        let Some(value) = event.get_field(name) else { return Vec::new() };
-        let options = if *only_presence { vec![PRESENT.to_string()] } else { texts(&value) };
-        keys = keys.iter().flat_map(|key| options.iter().map(move |option| format!("{key}{option}{JOIN}"))).collect();
-    }
-    keys
+/// The keys `event` has for some fields: one, more when a field is a list, none when a field is absent.
+fn each_key(fields: &[(String, bool)], event: &Event<'_>, key: &mut String, say: &mut dyn FnMut(&str)) {
+    let Some(((name, only_presence), rest)) = fields.split_first() else { return say(key) };
+    let Some(value) = event.find_for_routing(name) else { return };
+    let long = key.len();
+    let mut with = |text: &str| {
+        if text.is_ascii() {
+            key.extend(text.chars().map(|letter| letter.to_ascii_lowercase()));
+        } else {
+            key.push_str(&text.to_lowercase());
+        }
+        key.push(JOIN);
+        each_key(rest, event, key, say);
+        key.truncate(long);
+    };
+    if *only_presence { with(PRESENT) } else { texts(&value, &mut with) }
 }
 
-fn texts(value: &EventValue<'_>) -> Vec<String> {
+fn texts(value: &EventValue<'_>, say: &mut dyn FnMut(&str)) {
     match value {
-        EventValue::Array(items) => items.iter().flat_map(texts).collect(),
-        _ => value.as_str().map(|text| text.to_lowercase()).into_iter().collect(),
+        EventValue::Array(items) => items.iter().for_each(|item| texts(item, say)),
+        _ => {
+            if let Some(text) = value.as_str() {
+                say(&text);
+            }
+        }
     }
 }

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import canh_native
+
 from monitoring.event import Value, flat
 from soc.episodes import microseconds
 from soc.sigma.correlator import Correlator, Firing, Sighting
 from soc.sigma.loader import RuleSet
 from soc.sigma.matcher import Matcher
 from soc.sigma.rule import EPISODE_GAP
-from soc.sigma.windows_json import flattened
 
 TIMES = ("@timestamp", "UtcTime", "SystemTime", "TimeCreated", "EventTime", "winlog.time_created")
 
@@ -55,7 +56,7 @@ class _Correlated:
         return self._correlator.feeds(rule_id)
 
     def see(self, number: int, rule_id: str, line: bytes) -> None:
-        fields = dict(flat(json.loads(line)))
+        fields = dict(flat(json.loads(canh_native.fields_of(line))))
         at_us = _time_us(fields)
         sighting = Sighting(at_us=at_us, id=f"{number:020d}", rule=rule_id, received_us=at_us, fields=fields)
         self._sightings.append((at_us, number, sighting))
@@ -83,7 +84,7 @@ def _batches(lines: Iterable[bytes], size: int) -> Iterator[tuple[int, list[byte
     for line in lines:
         if not line.strip():
             continue
-        batch.append(flattened(line))
+        batch.append(line)
         if len(batch) >= size:
             yield start, batch
             start, batch = start + len(batch), []

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,18 +20,21 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import canh_native
 import yaml
 from canh_native import RuleSet as Compiled
 
 from soc.alert import Level
 from soc.placeholders import Placeholders
+from soc.sigma import cache, tables
 from soc.sigma.correlation_document import CorrelationError, correlation_of, in_order, resolved, span
 from soc.sigma.errors import RuleError
 from soc.sigma.expand import ExpandError, expanded
 from soc.sigma.filter_document import Filter, FilterError, Filters, switched_off, unmet
 from soc.sigma.rule import EPISODE_GAP, GROUP_BY, AnyRule, Correlation, LogSource, Origin, Refusal, Rule
+from soc.sigma.tables import LOADER
 
-LOG_SOURCES = Path(__file__).parent / "logsources.yaml"
+_File = tuple[str, bytes | OSError | UnicodeDecodeError]
 _LOOK_CLOSER = re.compile(r"\|expand\b|^correlation:|^canh:|^filter:", re.MULTILINE)
 
 
@@ -67,63 +71,115 @@ def load(
     pipelines: Sequence[str] = (),
     today: date | None = None,
     bare_filters: bool = False,
+    cached_in: Path | None = None,
 ) -> RuleSet:
     """Every *.yml below `folders`. pipelines: built-in names or paths of processing pipelines. Raises RuleError.
 
     today: tells expired filters, by default the day it is in UTC. bare_filters: take those without reason and expiry.
+    cached_in: a folder of compiled rule sets; unchanged rules are then not read again.
     """
+    today = today or datetime.now(UTC).date()
+    mapped = [p if "\n" in p or not Path(p).is_file() else Path(p).read_text("utf-8") for p in pipelines]
+    files = _texts(folders)
+    key = ""
+    if cached_in is not None:
+        key = _key(files, placeholders, mapped, str(today) if bare_filters is False else "")
+        if (kept := _restored(cached_in, key)) is not None:
+            return kept
     documents: list[_Document] = []
-    filters = Filters(today or datetime.now(UTC).date(), bare_filters)
+    filters = Filters(today, bare_filters)
     correlations: list[Correlation] = []
     refused: list[Refusal] = []
-    for path in _files(folders):
+    for path, octets in files:
         try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            refused.append(Refusal(origin=Origin(path=path), reason=f"cannot be read: {error}"))
-            continue
-        if _LOOK_CLOSER.search(text):
-            _read(path, text, placeholders, documents, correlations, filters, refused)
+            text = octets.decode() if isinstance(octets, bytes) else ""
+        except UnicodeDecodeError as error:
+            octets = error
+        if not isinstance(octets, bytes):
+            refused.append(Refusal(origin=Origin(path=Path(path)), reason=f"cannot be read: {octets}"))
+        elif _LOOK_CLOSER.search(text):
+            _read(Path(path), text, placeholders, documents, correlations, filters, refused)
         else:
-            documents.append(_Document(Origin(path=path), text, {}))
-    return _compiled(documents, correlations, filters, refused, pipelines)
+            documents.append(_Document(Origin(path=Path(path)), text, {}))
+    done = _compiled(documents, correlations, filters, refused, mapped, keep=cached_in is not None)
+    if cached_in is not None:
+        _keep(cached_in, key, done)
+    return done
 
 
-def log_sources() -> str:
-    """The routing table as the engine takes it. Raises RuleError."""
+# ---- kept on disk
+
+_PARTS: Mapping[str, type] = {
+    "rules": Rule, "correlations": Correlation, "refused": Refusal, "filters": Filter, "expired": Filter
+}  # fmt: skip
+
+
+def _key(files: Sequence[_File], placeholders: Placeholders, pipelines: Sequence[str], today: str) -> str:
+    """The hash of everything a rule set is made from: texts, tables, and the code that reads them."""
+    engine = Path(str(canh_native.__file__)).stat()
+    said: list[object] = [engine.st_size, engine.st_mtime_ns, today, pipelines]
+    said.append(sorted((name, list(values)) for name, values in placeholders.items()))
+    whole = hashlib.sha256(json.dumps(said).encode())
+    ours = sorted((str(p), p.read_bytes()) for p in Path(__file__).parent.iterdir() if p.suffix in (".py", ".yaml"))
+    for path, octets in (*ours, *files):
+        whole.update(path.encode("utf-8", "surrogateescape"))
+        whole.update(octets if isinstance(octets, bytes) else b"")
+        whole.update(len(octets).to_bytes(8, "little") if isinstance(octets, bytes) else b"unreadable")
+    return whole.hexdigest()
+
+
+def _restored(folder: Path, key: str) -> RuleSet | None:
+    found = cache.read(folder, key)
+    if found is None:
+        return None
+    said, written = found
     try:
-        entries = yaml.load(LOG_SOURCES.read_text("utf-8"), _LOADER)  # noqa: S506
-    except (OSError, yaml.YAMLError) as error:
-        raise RuleError(f"the log source table cannot be read: {error}", where=LOG_SOURCES) from error
-    shipped = [_renamed(entry, names) for names in _SHIPPERS for entry in entries if "Channel" in entry["when"]]
-    return json.dumps(entries + shipped)
+        compiled = Compiled.restored(written, said["log_sources"], said["fields"])
+        parts: dict[str, Any] = {name: tuple(map(cache.maker(kind), said[name])) for name, kind in _PARTS.items()}
+        return RuleSet(compiled=compiled, digest=said["digest"], **parts)
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
-# What Windows' own names are called by those who ship its events as ECS.
-_SHIPPERS = (
-    {"Channel": "winlog.channel", "EventID": "winlog.event_id"},
-    {"Channel": "winlog.channel", "EventID": "event.code"},
-)
+def _keep(folder: Path, key: str, rules: RuleSet) -> None:
+    said = {name: [cache.plain(one) for one in getattr(rules, name)] for name in _PARTS}
+    said |= {"digest": rules.digest, "log_sources": tables.log_sources(), "fields": tables.fields()}  # type: ignore[dict-item]
+    if rules.compiled.written is not None:
+        cache.write(folder, key, said, rules.compiled.written)
 
 
-def _renamed(entry: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    return {"when": {names.get(field, field): values for field, values in entry["when"].items()}, "is": entry["is"]}
+# ---- reading
 
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def _files(folders: Iterable[Path]) -> list[Path]:
-    found: list[Path] = []
+def _texts(folders: Iterable[Path]) -> list[_File]:
+    """Path and content of every rule file, folder by folder, by path within each."""
+    paths: dict[str, None] = {}  # of two rules with one id the one in the folder named first is used
     for folder in folders:
         if folder.is_file():
-            found.append(folder)
+            paths[str(folder)] = None
         elif folder.is_dir():
-            inside = (p for p in folder.rglob("*.y*ml") if p.suffix in (".yml", ".yaml") and "tests" not in p.parts)
-            found += sorted(inside)
+            inside: list[str] = []
+            _below(str(folder), inside)
+            paths |= dict.fromkeys(sorted(inside))
         else:
             raise RuleError("there are no rules", where=folder, fix="name a folder of Sigma rules")
-    return list(dict.fromkeys(found))  # of two rules with one id the one in the folder named first is used
+    files: list[_File] = []
+    for path in paths:
+        try:
+            with open(path, "rb") as file:  # noqa: PTH123 - for thousands of files
+                files.append((path, file.read()))
+        except OSError as error:
+            files.append((path, error))
+    return files
+
+
+def _below(folder: str, paths: list[str]) -> None:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith((".yml", ".yaml")):
+                paths.append(entry.path)
+            elif entry.name != "tests" and entry.is_dir(follow_symlinks=False):
+                _below(entry.path, paths)
 
 
 def _read(
@@ -137,7 +193,7 @@ def _read(
 ) -> None:
     """One file that needs a closer look."""
     try:
-        parts = [part for part in yaml.load_all(text, _LOADER) if part is not None]
+        parts = [part for part in yaml.load_all(text, LOADER) if part is not None]
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
@@ -179,25 +235,25 @@ def _compiled(
     filters: Filters,
     refused: list[Refusal],
     pipelines: Sequence[str],
+    *,
+    keep: bool,
 ) -> RuleSet:
-    table = log_sources()
-    texts = [p if "\n" in p or not Path(p).is_file() else Path(p).read_text("utf-8") for p in pipelines]
+    table, named = tables.log_sources(), tables.fields()
     try:
-        compiled = Compiled([d.text for d in documents], table, texts)
+        compiled = Compiled([d.text for d in documents], table, pipelines, named, keep)
     except ValueError as error:
         raise RuleError(
-            f"the rules cannot be compiled: {error}", fix="check the pipeline and logsources.yaml"
+            f"the rules cannot be compiled: {error}", fix="check the pipeline, logsources.yaml and fields.yaml"
         ) from error
     broken = {at for at, _ in compiled.refused}
     for at, reason in compiled.refused:
         origin = replace(documents[at].origin, line=_line_in(reason, documents[at]))
         refused.append(Refusal(origin=origin, reason=" ".join(reason.split())))
-    rules: list[Rule] = []
-    for number, text in enumerate(compiled.described):
-        described = json.loads(text)
-        rules.append(_rule(number, described, documents[described["document"]]))
-    usable = [r for r in rules if json.loads(compiled.described[r.number])["document"] not in broken]
-    usable, twice = _distinct(usable)
+    usable, twice = _distinct(
+        _rule(number, said, documents[said["document"]])
+        for number, said in enumerate(json.loads(compiled.described))
+        if said["document"] not in broken
+    )
     refused += twice
     linked, unlinked = _linked(usable, correlations)
     refused += unlinked
@@ -207,7 +263,7 @@ def _compiled(
     correlations_done = tuple(replace(c, alerts=c.id not in silent) for c in linked)
     everything = [*(_digest(d.text, str(d.ours)) for d in documents), *(c.digest for c in correlations_done)]
     everything += [c.id for c in correlations_done if not c.alerts]
-    digest = _digest(table, *texts, *sorted(everything))
+    digest = _digest(table, named, *pipelines, *sorted(everything))
     return RuleSet(
         rules=rules_done,
         correlations=correlations_done,
@@ -241,7 +297,7 @@ def _rule(number: int, described: Mapping[str, Any], document: _Document) -> Rul
     )
 
 
-def _distinct(rules: list[Rule]) -> tuple[list[Rule], list[Refusal]]:
+def _distinct(rules: Iterable[Rule]) -> tuple[list[Rule], list[Refusal]]:
     """The first rule of each id; a second one would share its alerts."""
     first: dict[str, Rule] = {}
     twice: list[Refusal] = []

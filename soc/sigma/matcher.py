@@ -28,9 +28,9 @@ class Matcher:
         self._by_number = {rule.number: rule for rule in rules.rules}
         self.invalid = 0
 
-    def match(self, encoded: Sequence[bytes]) -> Iterator[Match]:
-        """The matches of a batch of events as JSON, in order of event and rule."""
-        found, invalid = self._compiled.match_batch(list(encoded))
+    def match(self, encoded: Sequence[bytes], threads: int = 1) -> Iterator[Match]:
+        """The matches of a batch of events as JSON, in order of event and rule, whatever the number of threads."""
+        found, invalid = self._compiled.match_batch(list(encoded), threads)
         self.invalid += len(invalid)
         for at, number, fields in found:
             rule = self._by_number.get(number)

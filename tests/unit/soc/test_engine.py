@@ -119,7 +119,7 @@ def test_a_filter_silences_the_rule_it_names_and_changes_the_set(tmp_path: Path)
     assert bare.digest != filtered.digest
 
 
-def test_a_pipeline_maps_the_fields_of_community_rules(tmp_path: Path) -> None:
+def test_community_rules_meet_ecs_events_unchanged_and_pipelines_map_what_else_there_is(tmp_path: Path) -> None:
     text = """
     title: Somebody asks who he is
     id: 00000000-0000-4000-8000-000000000001
@@ -128,16 +128,18 @@ def test_a_pipeline_maps_the_fields_of_community_rules(tmp_path: Path) -> None:
         selection: {Image|endswith: '\\whoami.exe'}
         condition: selection
     """
+    mapped = """
+    name: another agent's names
+    transformations:
+        - {id: names, type: field_name_mapping, mapping: {Image: agent.path}}
+    """
     rules_of(tmp_path, text)
-    line = json.dumps(
-        {
-            "winlog": {"channel": "Microsoft-Windows-Sysmon/Operational"},
-            "event": {"code": "1"},
-            "process": {"executable": "C:\\Windows\\whoami.exe"},
-        }
-    ).encode()
-    assert not list(Matcher(load([tmp_path], {})).match([line]))
-    assert list(Matcher(load([tmp_path], {}, pipelines=["ecs_windows"])).match([line]))
+    head = {"winlog": {"channel": "Microsoft-Windows-Sysmon/Operational"}, "event": {"code": "1"}}
+    ecs = json.dumps(head | {"process": {"executable": "C:\\Windows\\whoami.exe"}}).encode()
+    other = json.dumps(head | {"agent": {"path": "C:\\Windows\\whoami.exe"}}).encode()
+    assert [m.event for m in Matcher(load([tmp_path], {})).match([ecs, other])] == [0]
+    assert [m.event for m in Matcher(load([tmp_path], {}, pipelines=["ecs_windows"])).match([ecs, other])] == [0]
+    assert [m.event for m in Matcher(load([tmp_path], {}, pipelines=[mapped])).match([ecs, other])] == [1]
 
 
 # ---- placeholders

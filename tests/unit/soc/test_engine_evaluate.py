@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import canh_native
 import pytest
 
 from soc.sigma import encode
 from soc.sigma.evaluate import evaluate
-from soc.sigma.windows_json import flattened
 from tests.unit.soc.engine_support import FAILED, ROOT, correlation, failed, rules_of
 
 WHOAMI = """
@@ -69,10 +69,10 @@ def test_an_event_of_another_id_does_not_match(tmp_path: Path) -> None:
 
 
 def test_the_evtx_shape_becomes_flat() -> None:
-    fields = json.loads(flattened(json.dumps(EVTX).encode()))
+    fields = json.loads(canh_native.fields_of(json.dumps(EVTX).encode()))
     assert fields["Provider_Name"] == "Microsoft-Windows-Sysmon"
     assert (fields["EventID"], fields["User"]) == (1, "x")
-    assert flattened(b'{"Event": 5, "System": 1}') == b'{"Event": 5, "System": 1}'
+    assert json.loads(canh_native.fields_of(b'{"Event": 5, "System": 1}')) == {"Event": 5, "System": 1}
 
 
 def test_the_command_reads_and_prints_ndjson(tmp_path: Path) -> None:
