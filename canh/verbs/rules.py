@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # loading the engine costs what `canh --help` should not
 
 HELP = "check, test and list the detection rules; evaluate rules over events on standard input"
 _CHUNK = 2000  # events a batch
-_LONGER = {"replay": "replay"}  # verb -> module of canh.rules
+_LONGER = {"replay": "replay", "import": "sets", "sets": "sets", "remove": "sets"}  # verb -> module of canh.rules
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     sub.add_argument("--rules", type=Path, action="append", metavar="DIR", required=True, help="folder of Sigma rules")
     text = "a Sigma processing pipeline: a file, or ecs_windows, sysmon; may be repeated"
     sub.add_argument("--map", action="append", default=[], metavar="PIPELINE", help=text)
-    for module in _LONGER.values():
+    for module in dict.fromkeys(_LONGER.values()):
         import_module(f"canh.rules.{module}").arguments(verbs)
 
 
@@ -92,8 +92,10 @@ def _test(rules: RuleSet, only: list[str], ctx: Context) -> int:
 
 
 def _list(rules: RuleSet, ctx: Context) -> int:
+    from soc.rulesets import reports
     from soc.sigma import Correlation
 
+    imported = {rule.id: (report.name, rule) for report in reports(ctx.data_dir) for rule in report.loaded}
     for rule in sorted(rules.all, key=lambda r: str(r.origin.path)):
         kind = str(rule.kind) if isinstance(rule, Correlation) else "rule"
         if ctx.json:
@@ -106,6 +108,9 @@ def _list(rules: RuleSet, ctx: Context) -> int:
                 "alerts": rule.alerts,
                 "path": str(rule.origin.path),
             }
+            if rule.id in imported:
+                name, one = imported[rule.id]
+                document |= {"set": name, "author": one.author, "source": one.sight}
             print(json.dumps(document, ensure_ascii=False))
         else:
             print(f"{rule.level:<13} {kind:<16} {rule.origin.path.parent.name:<26} {rule.title}")

@@ -10,5 +10,27 @@ Right of `soc.sigma`, which knows folders of rules and nothing of where they com
 from soc.rulesets._folders import SETS, folders, libraries
 from soc.rulesets._plan import Library, Plan
 from soc.rulesets._replay import Effect, Replay
+from soc.rulesets._report import Report, Taken, as_text
+from soc.rulesets._sets import import_set, remove, reports, sources_here
+from soc.rulesets._sources import Sight, Sources
+from soc.rulesets.errors import RuleError
 
-__all__ = ["SETS", "Effect", "Library", "Plan", "Replay", "folders", "libraries"]
+__all__ = [
+    "SETS",
+    "Effect",
+    "Library",
+    "Plan",
+    "Replay",
+    "Report",
+    "RuleError",
+    "Sight",
+    "Sources",
+    "Taken",
+    "as_text",
+    "folders",
+    "import_set",
+    "libraries",
+    "remove",
+    "reports",
+    "sources_here",
+]

@@ -7,7 +7,8 @@ that need no network.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import yaml
 
 from soc.alert import Level
 from soc.placeholders import Placeholders
-from soc.sigma.expand import expanded
+from soc.sigma.expand import ExpandError, expanded
 from soc.sigma.library import Folder, folders
 from soc.sigma.loader import RuleSet
 from soc.sigma.rule import Correlation, Origin, Refusal, Rule
@@ -26,6 +27,7 @@ SECTIONS = {
     "triage.md": ("Sees", "Matters", "Check", "Benign", "Misses", "Response"),
     "triage.vi.md": ("Thấy gì", "Vì sao quan trọng", "Kiểm tra", "Vô hại khi", "Bỏ sót", "Xử lý"),
 }
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PARSERS = Path(__file__).resolve().parents[2] / "monitoring"
 _FIELD = re.compile(r"@timestamp|\b[a-z_]+(?:\.[a-z_]+)+\b")
 _PASSED_ON = "winlog.event_data."  # the data of Windows' events keep the names Windows gave them
@@ -128,19 +130,46 @@ def _made_fields() -> frozenset[str]:
 
 
 def _conventions(library: tuple[Folder, ...], placeholders: Placeholders) -> Iterator[Refusal]:
-    """pySigma's opinion of all rules together, placeholders filled in (it cannot read `cidr|expand`)."""
+    documents = [yaml.load(folder.rule.origin.path.read_text("utf-8"), _LOADER) for folder in library]  # noqa: S506
+    origins = {folder.rule.id: folder.rule.origin for folder in library}
+    for rule_id, kind, text in conventions(documents, placeholders):
+        yield Refusal(origin=origins.get(rule_id, Origin(path=Path("soc_rules"))), reason=f"{kind}: {text}")
+
+
+def conventions(documents: Sequence[dict[str, Any]], placeholders: Placeholders) -> Iterator[tuple[str, str, str]]:
+    """pySigma's opinion of all rules together: id, kind of fault, in words.
+
+    Placeholders are filled in first (it cannot read `cidr|expand`); rules whose placeholders cannot be are passed over.
+    """
     from sigma.collection import SigmaCollection
     from sigma.validation import SigmaValidator
     from sigma.validators.core import validators
 
     chosen = {validators[name] for name in _VALIDATORS if name in validators}
-    documents = [yaml.safe_load(folder.rule.origin.path.read_text("utf-8")) for folder in library]
-    origins = {folder.rule.id: folder.rule.origin for folder in library}
-    collection = SigmaCollection.from_dicts([expanded(d, placeholders) for d in documents], collect_errors=True)
+    filled = list(_filled(documents, placeholders))
+    try:
+        collection = SigmaCollection.from_dicts(filled, collect_errors=True)
+    except Exception:  # one that it goes down with, or a correlation of a rule that is not there: the others go on
+        collection = SigmaCollection.from_dicts([d for d in filled if _is_readable(d)], collect_errors=True)
     for rule in collection.rules:
-        origin = origins.get(str(rule.id), Origin(path=Path("soc_rules")))
         for fault in rule.errors:
-            yield Refusal(origin=origin, reason=f"pySigma: {fault}")
+            yield str(rule.id), "pySigma", str(fault)
         if not rule.errors:
             for issue in SigmaValidator(chosen).validate_rule(rule):
-                yield Refusal(origin=origin, reason=f"{type(issue).__name__}: {issue.description}")
+                yield str(rule.id), type(issue).__name__, issue.description
+
+
+def _is_readable(document: dict[str, Any]) -> bool:
+    from sigma.collection import SigmaCollection
+
+    try:
+        SigmaCollection.from_dicts([document], collect_errors=True)
+    except Exception:  # whatever a stranger's document makes of somebody else's parser
+        return False
+    return True
+
+
+def _filled(documents: Iterable[dict[str, Any]], placeholders: Placeholders) -> Iterator[dict[str, Any]]:
+    for document in documents:
+        with suppress(ExpandError):
+            yield expanded(document, placeholders)
