@@ -17,7 +17,7 @@ from typing import Any
 from canh_native import RuleSet as Compiled
 
 from inventory.model import Platform, Province
-from soc.sigma.loader import log_sources
+from soc.sigma.tables import log_sources
 from soc.sigma.rule import LogSource
 
 PARSERS = Path(__file__).resolve().parents[2] / "monitoring/parsers"

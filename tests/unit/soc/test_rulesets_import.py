@@ -85,7 +85,7 @@ SET: Files = {
     "sigma/LICENSE": "Detection Rule License 1.1",
     "sigma/README.md": "words",
     "sigma/rules/login.yml": rule(1),
-    "sigma/rules/aws.yml": rule(2, logsource="{product: aws, service: cloudtrail}"),
+    "sigma/rules/moonbase.yml": rule(2, logsource="{product: moonbase, service: airlock}"),
     "sigma/rules/windows.yml": rule(3, logsource="{product: windows, category: registry_set}"),
     "sigma/.github/workflow.yml": "on: push",
     "sigma/tests/thing.yml": "a: 1",
@@ -116,7 +116,7 @@ def test_text_author_and_licence_are_kept_as_they_came(tmp_path: Path) -> None:
     report = taken(zipped(tmp_path / "set.zip", SET), tmp_path / "data")
     place = tmp_path / "data/rules/community"
     assert (place / "rules/sigma/rules/login.yml").read_text("utf-8") == SET["sigma/rules/login.yml"]
-    assert (place / "no-source/sigma/rules/aws.yml").read_text("utf-8") == SET["sigma/rules/aws.yml"]
+    assert (place / "no-source/sigma/rules/moonbase.yml").read_text("utf-8") == SET["sigma/rules/moonbase.yml"]
     assert (place / "licences/sigma/LICENSE").read_text("utf-8") == SET["sigma/LICENSE"]
     one = next(r for r in report.rules if r.title == "Community rule 1")
     assert (one.author, one.references, one.sight) == ("Nguyen Van An", ("https://example.org/1",), "possible")
@@ -215,7 +215,7 @@ def test_correlations_stay_with_what_they_count(tmp_path: Path) -> None:
 
     files: Files = {
         "here.yml": rule(1) + counted(1, 1),
-        "aws.yml": rule(2, logsource="{product: aws}") + counted(2, 2),
+        "moonbase.yml": rule(2, logsource="{product: moonbase}") + counted(2, 2),
         "apart.yml": counted(3, 2).removeprefix("---\n"),
     }
     report = taken(zipped(tmp_path / "set.zip", files), tmp_path / "data")
@@ -312,7 +312,7 @@ def test_the_command_tells_people_and_programs(tmp_path: Path, capsys: pytest.Ca
     assert main([*start, "rules", "import", source]) == 0
     out = capsys.readouterr().out
     assert "community: 2 rules loaded, 1 kept aside for want of a log source, 0 refused" in out
-    assert "1  aws/*/cloudtrail" in out
+    assert "1  moonbase/*/airlock" in out
     assert main([*start, "--json", "rules", "sets"]) == 0
     assert json.loads(capsys.readouterr().out)["loaded"] == 2
     assert main([*start, "--json", "rules", "list"]) == 0
