@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections import Counter
 from importlib import import_module
@@ -47,14 +48,16 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
         return int(import_module(f"canh.rules.{_LONGER[args.rules_verb]}").run(args, ctx))
     from soc import placeholders
     from soc.rulesets import folders, libraries
-    from soc.sigma import load
+    from soc.sigma import cache, load
 
     pipelines = getattr(args, "map", [])
     # Cases say which rules may fire: those of a community set are not for them to know.
     is_test = args.rules_verb == "test"
     places = args.rules or (libraries(ctx.province_dir) if is_test else folders(ctx.province_dir, ctx.data_dir))
-    rules = load(places, placeholders.of(ctx.province), pipelines=pipelines, bare_filters=args.rules_verb == "eval")
-    if args.rules_verb == "eval":
+    is_eval = args.rules_verb == "eval"
+    values = placeholders.of(ctx.province)
+    rules = load(places, values, pipelines=pipelines, bare_filters=is_eval, cached_in=cache.folder())
+    if is_eval:
         return _eval(rules)
     if args.rules_verb == "list":
         return _list(rules, ctx)
@@ -128,6 +131,7 @@ def _eval(rules: RuleSet) -> int:
     def unreadable(lines: int) -> None:
         print(f"canh rules eval: {lines} lines are no JSON object", file=sys.stderr)
 
-    for line in evaluate(rules, sys.stdin.buffer, _CHUNK, unreadable):
+    cores = len(os.sched_getaffinity(0))
+    for line in evaluate(rules, sys.stdin.buffer, _CHUNK, unreadable, cores):
         sys.stdout.write(line + "\n")
     return 0

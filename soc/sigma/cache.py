@@ -28,6 +28,11 @@ Plain = dict[str, Any]
 T = TypeVar("T")
 
 
+def folder() -> Path:
+    """Where commands keep compiled rules: below CANH_CACHE, by default ~/.cache/canh."""
+    return Path(os.environ.get("CANH_CACHE") or Path.home() / ".cache/canh") / "rules"
+
+
 def read(folder: Path, key: str) -> tuple[Plain, bytes] | None:
     """What was kept under `key`: Python's part and the engine's; None when there is nothing to be relied on."""
     try:

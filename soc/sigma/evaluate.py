@@ -24,7 +24,11 @@ TIMES = ("@timestamp", "UtcTime", "SystemTime", "TimeCreated", "EventTime", "win
 
 
 def evaluate(
-    rules: RuleSet, lines: Iterable[bytes], chunk: int = 2000, unreadable: Callable[[int], None] = lambda n: None
+    rules: RuleSet,
+    lines: Iterable[bytes],
+    chunk: int = 2000,
+    unreadable: Callable[[int], None] = lambda n: None,
+    threads: int = 1,
 ) -> Iterator[str]:
     """NDJSON in, NDJSON matches out: {"event": n from 0, "rule_id", "title"}; blank lines are no events.
 
@@ -33,7 +37,7 @@ def evaluate(
     matcher = Matcher(rules)
     correlated = _Correlated(rules)
     for start, batch in _batches(lines, chunk):
-        for at, rule, _ in matcher.match(batch):
+        for at, rule, _ in matcher.match(batch, threads):
             yield _said(start + at, rule.id, rule.title)
             if correlated.wants(rule.id):
                 correlated.see(start + at, rule.id, batch[at])
