@@ -13,6 +13,7 @@ _AUDIT = re.compile(
 _MEMBER = re.compile(r"(\S{3,64}) ([a-z_-]{4,20}6?)(?:\[(\d{1,7})\])?: ")
 _STATE = re.compile(r"Type: ([\w -]{1,48}), State: (\w{1,16}), Event: (.{1,512})")
 _PAIR = re.compile(r"(\w{1,32})=(\"[^\"]*\"|\S+)")
+_RECORD = re.compile(r"(\w{0,32}Record|\w{0,24}Zone) (\S{1,255}?\.\S{1,255}) ")
 _KINDS: dict[str, dict[str, Value]] = {
     "Login_Allowed": {"event.action": "login", "event.outcome": "success"},
     "First_Login": {"event.action": "login", "event.outcome": "success"},
@@ -52,6 +53,10 @@ def parse(line: Line) -> dict[str, Value] | None:
         fields |= {"event.category": ("configuration",), "event.type": ("info",)}
         put(fields, "canh.config.object", rest.strip().partition(":")[0][:256])
     fields |= _KINDS.get(what, {})
+    record = _RECORD.match(rest.strip()) if fields.get("event.action") == "config-changed" else None
+    if record is not None:
+        fields["event.action"] = "zone-changed"
+        put(fields, "dns.question.name", record[2])
     pairs = {key: value.strip('"') for key, value in _PAIR.findall(rest)}
     for key, field in (("ip", "source.ip"), ("group", "group.name"), ("error", "event.reason"),
                        ("apparently_via", "canh.session.type"), ("auth", "canh.auth.method")):  # fmt: skip
