@@ -121,6 +121,8 @@ def _add_sentence(fields: dict[str, Value], body: str, pairs: Mapping[str, str])
     console = _CONSOLE.search(body) if fields.get("event.action") == "login" else None
     if console is not None:
         fields["canh.line"] = console[1].lower()
+    if pairs.get("authenticationmethod", "").lower() == "none":  # a word that else says nothing
+        fields["canh.auth.method"] = "none"
     if fields.get("event.action") == "snmp-set":
         put(fields, "canh.snmp.object", _node(body))
     command = pairs.get("command")
