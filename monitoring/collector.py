@@ -17,6 +17,7 @@ from inventory.model import Province
 from monitoring.certificates import Certificates
 from monitoring.daily import Daily
 from monitoring.errors import SpoolError
+from monitoring.health import Health
 from monitoring.receivers import Counters, Intake, Listen, Ports, SyslogTcp, SyslogUdp, UdpReceiver
 from monitoring.receivers.assembly import StreamSettings, stream_receivers
 from monitoring.receivers.counters import Rates
@@ -162,6 +163,7 @@ class Collector:
         if self.number == 1:
             certificates = Certificates(self.data_dir, self._names, serves=self.settings.streams.need_keys)
             self._tasks.append(asyncio.create_task(certificates.watch(intake)))
+            self._tasks.append(asyncio.create_task(Health(self.data_dir).watch(intake)))
         if self.settings.poll_period_s > 0 and accounts.known:
             remember = self.data_dir / "stats" / "snmp-devices.json"
             period_s = self.settings.poll_period_s

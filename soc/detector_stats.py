@@ -51,6 +51,7 @@ class Stats:
             "at": datetime.now(UTC).isoformat(),
             "rules": len(detection.rules.rules),
             "correlations": len(detection.rules.correlations),
+            "rules_digest": detection.rules.digest,
             "refused_rules": [str(refusal) for refusal in detection.rules.refused],
             "octets_behind": octets_behind,
             **self.totals(detection),

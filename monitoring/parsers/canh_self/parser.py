@@ -1,9 +1,10 @@
-"""The platform's own messages: `spool-usage`, `source-silent`, `source-returned`, `certificate-checked`,
-`kpi-computed`."""
+"""The platform's own messages, one function a kind: what writes them is `monitoring.usage`, `.watch`, `.certificates`,
+`.daily`, `.health` and `.change_watch`."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,14 +26,8 @@ def parse(line: Line) -> dict[str, Value] | None:
         return None
     if not isinstance(said, dict):
         return None
-    kind = text_of(said.get("kind"))
-    if kind == "spool-usage":
-        return _usage(said)
-    if kind == "certificate-checked":
-        return _certificate(said)
-    if kind == "kpi-computed":
-        return _figure(said)
-    return _silence(kind, said) if kind in ("source-silent", "source-returned") else None
+    meaning = _KINDS.get(text_of(said.get("kind")))
+    return None if meaning is None else meaning(said)
 
 
 def _usage(said: dict[str, Any]) -> dict[str, Value]:
@@ -98,7 +93,8 @@ def _figure(said: dict[str, Any]) -> dict[str, Value]:
     return fields
 
 
-def _silence(kind: str, said: dict[str, Any]) -> dict[str, Value]:
+def _silence(said: dict[str, Any]) -> dict[str, Value]:
+    kind = text_of(said.get("kind"))
     device, is_silent = text_of(said.get("device")), kind == "source-silent"
     limit, since, last = (number_of(said.get(key)) for key in ("limit_s", "silent_s", "last_s"))
     fields: dict[str, Value] = {
@@ -120,3 +116,111 @@ def _silence(kind: str, said: dict[str, Any]) -> dict[str, Value]:
         heard = f"has sent no log for {since} s"
     fields["message"] = f"{device} {heard} (usual: {limit} s at most)" if is_silent else f"{device} {heard}"
     return fields
+
+
+_LAGS = {
+    "stopped": "detection stands still",
+    "behind": "detection has fallen behind",
+    "keeps-up": "detection keeps up again",
+}
+
+
+def _lag(said: dict[str, Any]) -> dict[str, Value]:
+    state, behind = text_of(said.get("state")), number_of(said.get("octets_behind")) or 0
+    silent_s = number_of(said.get("silent_s")) or 0
+    return {
+        **_own("detection-lag", is_well=state == "keeps-up"),
+        "canh.detection.state": state,
+        "canh.detection.octets_behind": behind,
+        "canh.detection.silent_s": silent_s,
+        "message": f"{_LAGS.get(state, state)}: {behind} octets to go, its last word {silent_s} s ago",
+    }
+
+
+def _rules(said: dict[str, Any]) -> dict[str, Value]:
+    count, fewer, refused, more = (number_of(said.get(k)) or 0 for k in ("rules", "fewer", "refused", "more_refused"))
+    return {
+        **_own("rules-loaded", is_well=not more),
+        "event.category": ("configuration",),
+        "event.type": ("change",),
+        "canh.rules.count": count,
+        "canh.rules.fewer": fewer,
+        "canh.rules.refused": refused,
+        "canh.rules.more_refused": more,
+        "message": f"another rule set is in use: {count} rules, {fewer} fewer than before, {refused} refused",
+    }
+
+
+def _counted(said: dict[str, Any]) -> dict[str, Value]:
+    kind, reason = text_of(said.get("kind")), text_of(said.get("reason"))
+    count, in_all = number_of(said.get("count")) or 0, number_of(said.get("in_all")) or 0
+    return {
+        **_own(kind, is_well=False),
+        "event.reason": reason,
+        "canh.metric.name": kind.replace("-", "_"),
+        "canh.metric.value": float(count),
+        "message": f"{kind}, {reason}: {count} more, {in_all} in all",
+    }
+
+
+def _books(said: dict[str, Any]) -> dict[str, Value]:
+    is_well = bool(number_of(said.get("balances")))
+    named = ("received", "stored", "dead", "dropped", "missing", "lost_octets")
+    counts = {name: said[name] for name in named if isinstance(said.get(name), int)}
+    fields: dict[str, Value] = {f"canh.balance.{name}": count for name, count in counts.items()}
+    told = ", ".join(f"{name} {count}" for name, count in counts.items())
+    how = "every message is accounted for" if is_well else "messages are unaccounted for"
+    return {**_own("stats-checked", is_well=is_well), **fields, "message": f"{how}: {told}"}
+
+
+_RESULTS = {"confirmed": "success", "reverted": "failure", "failed": "failure"}
+
+
+def _change(said: dict[str, Any]) -> dict[str, Value]:
+    kind, result = text_of(said.get("kind")), text_of(said.get("result"))
+    change, operator, devices = (text_of(said.get(key)) for key in ("change_id", "operator", "devices"))
+    fields: dict[str, Value] = {
+        "event.action": kind,
+        "event.category": ("configuration",),
+        "event.type": {"change-opened": ("start",), "change-closed": ("end",)}.get(kind, ("info",)),
+        "canh.change.id": change,
+        "canh.change.devices": devices,
+        "canh.change.device_count": number_of(said.get("device_count")) or 0,
+    }
+    if kind != "change-opened":
+        fields["event.outcome"] = _RESULTS.get(result, "failure" if kind == "change-overrun" else "unknown")
+    if operator:
+        fields["canh.change.operator"] = operator
+        fields["user.name"] = operator
+    if result:
+        fields["event.reason"] = result
+    how = {"change-opened": "was begun", "change-overrun": "was never ended"}.get(kind, f"ended: {result}")
+    fields["message"] = f"change {change} of {operator} on {devices} {how}"
+    return fields
+
+
+def _own(action: str, *, is_well: bool) -> dict[str, Value]:
+    return {
+        "event.action": action,
+        "event.category": ("host",),
+        "event.type": ("info",),
+        "event.outcome": "success" if is_well else "failure",
+    }
+
+
+_KINDS: dict[str, Callable[[dict[str, Any]], dict[str, Value]]] = {
+    "spool-usage": _usage,
+    "certificate-checked": _certificate,
+    "kpi-computed": _figure,
+    "source-silent": _silence,
+    "source-returned": _silence,
+    "detection-lag": _lag,
+    "rules-loaded": _rules,
+    "correlation-evicted": _counted,
+    "messages-dropped": _counted,
+    "letters-dead": _counted,
+    "stats-checked": _books,
+    "change-opened": _change,
+    "change-closed": _change,
+    "change-overrun": _change,
+}
