@@ -23,12 +23,13 @@ MOST_EVENT_OCTETS = 2 << 30
 _TAIL = 64  # entries that stand in a group's row before they are sealed
 _AT_ONCE = 20_000  # rows let go in one commit
 _MINUTE_US = 60_000_000
+_COLUMNS = "touched_us, first_us, first_id, tail, sealed"  # of grp, that change
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS rule (no INTEGER PRIMARY KEY, id TEXT, state TEXT);
 CREATE TABLE IF NOT EXISTS grp (
-    g INTEGER PRIMARY KEY, hash INTEGER, rule INTEGER, key TEXT, touched_us INTEGER,
-    first_us INTEGER, first_id TEXT, tail BLOB, sealed BLOB);
+    g INTEGER PRIMARY KEY, hash INTEGER, rule INTEGER, key TEXT,
+    touched_us INTEGER, first_us INTEGER, first_id TEXT, tail BLOB, sealed BLOB);
 CREATE INDEX IF NOT EXISTS grp_hash ON grp (hash);
 CREATE INDEX IF NOT EXISTS grp_touched ON grp (rule, touched_us);
 CREATE TABLE IF NOT EXISTS chunk (g INTEGER, seq INTEGER, body BLOB, PRIMARY KEY (g, seq)) WITHOUT ROWID;
@@ -98,24 +99,29 @@ class Shelf:
 
     def write(self, windows: Mapping[tuple[str, str], Window]) -> None:
         """Groups that changed."""
-        rows: list[tuple[object, ...]] = []
+        new: list[tuple[object, ...]] = []
+        grown: list[tuple[object, ...]] = []
         chunks: list[tuple[int, int, bytes]] = []
         spent: list[tuple[int, int]] = []
         for (_, key), window in windows.items():
-            correlation = window.correlation
-            no = self._numbers[correlation.id, correlation.state]
-            if not window.number:
+            correlation, first = window.correlation, window.entries[0]
+            is_new = not window.number
+            if is_new:
                 window.number, self._next = self._next, self._next + 1
-                self.groups[no] += 1
-            first = window.entries[0]
             if len(window.fresh) > _TAIL:
                 self._seal(window, first, chunks)
             while window.sealed and window.sealed[0][1] < first.at_us:
                 spent.append((window.number, window.sealed.pop(0)[0]))
             sealed = orjson.dumps(window.sealed) if window.sealed else None
-            tail = _packed(window.fresh, correlation.rules)
-            rows.append((window.number, _hash(no, key), no, key, window.touched_us, *first[:2], tail, sealed))
-        self._db.executemany("INSERT OR REPLACE INTO grp VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            row = (window.touched_us, *first[:2], _packed(window.fresh, correlation.rules), sealed)
+            if not is_new:
+                grown.append((*row, window.number))
+                continue
+            no = self._numbers[correlation.id, correlation.state]
+            new.append((*row, window.number, _hash(no, key), no, key))
+            self.groups[no] += 1
+        self._db.executemany(f"INSERT INTO grp ({_COLUMNS}, g, hash, rule, key) VALUES (?,?,?,?,?,?,?,?,?)", new)  # noqa: S608
+        self._db.executemany(f"UPDATE grp SET ({_COLUMNS}) = (?,?,?,?,?) WHERE g = ?", grown)  # noqa: S608
         self._db.executemany("INSERT OR REPLACE INTO chunk VALUES (?, ?, ?)", chunks)
         self._db.executemany("DELETE FROM chunk WHERE g = ? AND seq = ?", spent)
 
@@ -195,8 +201,7 @@ def _hash(no: int, key: str) -> int:
 
 
 def _packed(entries: Iterable[Entry], rules: Sequence[str]) -> bytes:
-    number = {rule: at for at, rule in enumerate(rules)}
-    return orjson.dumps([(e.at_us, e.id, number[e.rule], e.values, e.event) for e in entries])
+    return orjson.dumps([(e.at_us, e.id, rules.index(e.rule), e.values, e.event) for e in entries])
 
 
 def _entries(packed: bytes, rules: Sequence[str]) -> list[Entry]:

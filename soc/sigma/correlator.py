@@ -14,8 +14,9 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice, product
-from json import JSONEncoder
 from typing import NamedTuple, Protocol
+
+import orjson
 
 from monitoring.event import Value
 from soc.sigma.aggregates import number_of
@@ -180,42 +181,47 @@ class Correlator:
     def _counted(self, seen: Sighting) -> list[Firing]:
         firings = []
         chained = seen.rule in self._correlations
+        known: dict[tuple[str, ...], list[_Group]] = {}  # many correlations group by the same fields
         for feed in self._fed_by.get(seen.rule, ()):
-            values = _values(feed.correlation, seen.fields)
+            values = _values(feed.correlation, seen.fields) if feed.correlation.fields else ()
             if values is None:
                 self.counts["without_value"] += 1
                 continue
             if len(values) > MOST_AT_ONCE:
                 values = values[:MOST_AT_ONCE]
                 self.counts["values_cut"] += 1
+            groups = known.get(feed.group_fields)
+            if groups is None:
+                groups = known[feed.group_fields] = self._groups_of(feed.group_fields, seen.fields)
+            if not groups:
+                self.counts["without_group"] += 1
             entry = Entry(seen.at_us, seen.id, seen.rule, values, seen.number)
-            for group in self._groups_of(feed, seen.fields):
+            for group in groups:
                 firing = self._put(feed.correlation, group, entry, seen, chained=chained)
                 if firing is not None:
                     firings.append(firing)
         return firings
 
-    def _groups_of(self, feed: _Feed, fields: Mapping[str, Value]) -> list[tuple[str, ...]]:
-        """The values of group-by, one tuple a group; every value of a field that has several has its own.
+    def _groups_of(self, names: tuple[str, ...], fields: Mapping[str, Value]) -> list[_Group]:
+        """The groups an event is in by the values of these fields; each value of a field that has several has its own.
 
         A field the event lacks is the empty text; an event that lacks all of them is in no group.
         """
-        if not feed.group_fields:
-            return [()]
-        found = [_texts(fields.get(name)) for name in feed.group_fields]
+        if not names:
+            return [_Group("[]", ())]
+        found = [_texts(fields.get(name)) for name in names]
         if not any(found):
-            self.counts["without_group"] += 1
             return []
         if all(len(texts) <= 1 for texts in found):
-            return [tuple(texts[0] if texts else "" for texts in found)]
+            return [_group(tuple(texts[0] if texts else "" for texts in found))]
         groups = list(islice(product(*(texts or ("",) for texts in found)), MOST_AT_ONCE + 1))
         self.counts["values_cut"] += len(groups) > MOST_AT_ONCE
-        return groups[:MOST_AT_ONCE]
+        return [_group(values) for values in groups[:MOST_AT_ONCE]]
 
     def _put(
-        self, correlation: Correlation, values: tuple[str, ...], entry: Entry, seen: Sighting, *, chained: bool
+        self, correlation: Correlation, where: _Group, entry: Entry, seen: Sighting, *, chained: bool
     ) -> Firing | None:
-        key = _encode(values)
+        key, values = where
         window = self._window(correlation, key)
         before = len(window.entries)
         evicted = window.replace(entry) if chained else window.add(entry)
@@ -223,18 +229,20 @@ class Correlator:
         if evicted is None:
             self.counts["late_beyond_window"] += 1
             return None
-        self.counts["entries_evicted"] += evicted
-        window.touched_us = max(window.touched_us, seen.received_us)
-        where = (correlation.id, key)
-        self._windows.move_to_end(where)
+        if evicted:
+            self.counts["entries_evicted"] += evicted
+        if seen.received_us > window.touched_us:
+            window.touched_us = seen.received_us
+        self._windows.move_to_end((correlation.id, key))
         if self.shelf is not None:
-            self._changed[where] = window
-        group = tuple(zip(correlation.group_by, values, strict=True))
+            self._changed[correlation.id, key] = window
         if not correlation.terms:
-            return _firing(window, key, group, seen) if window.holds() else None
+            return _firing(window, key, _named(correlation, values), seen) if window.holds() else None
         if window.awaits(entry):
-            self._later.append(_judgement(window, key, group, entry, seen))
-        return _firing_at(window, key, group, entry, seen) if window.meets(entry, waited=False) else None
+            self._later.append(_judgement(window, key, _named(correlation, values), entry, seen))
+        if not window.meets(entry, waited=False):
+            return None
+        return _firing_at(window, key, _named(correlation, values), entry, seen)
 
     def _judged(self, sighting: Sighting, judgement: Judgement) -> list[Firing]:
         correlation = self._correlations.get(judgement.correlation_id)
@@ -309,6 +317,13 @@ class Correlator:
         self._changed.pop(where, None)
 
 
+class _Group(NamedTuple):
+    """What names a group of a correlation."""
+
+    key: str
+    values: tuple[str, ...]
+
+
 class _Feed(NamedTuple):
     """A correlation as one of its rules sees it."""
 
@@ -318,6 +333,14 @@ class _Feed(NamedTuple):
 
 def _feed(correlation: Correlation, rule: str) -> _Feed:
     return _Feed(correlation, tuple(correlation.group_field(name, rule) for name in correlation.group_by))
+
+
+def _group(values: tuple[str, ...]) -> _Group:
+    return _Group(orjson.dumps(values).decode(), values)
+
+
+def _named(correlation: Correlation, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple(zip(correlation.group_by, values, strict=True))
 
 
 def _fields_needed(correlations: Iterable[Correlation]) -> dict[str, frozenset[str]]:
@@ -378,8 +401,6 @@ def _judgement(window: Window, key: str, group: tuple[tuple[str, str], ...], ent
 
 def _values(correlation: Correlation, fields: Mapping[str, Value]) -> tuple[str, ...] | None:
     """What counts of the correlation's field; None when there is nothing to count."""
-    if not correlation.fields:
-        return ()
     found = [_texts(fields.get(name)) for name in correlation.fields]
     if correlation.kind is not Kind.VALUE_COUNT:
         return tuple(text for text in found[0] if number_of(text) is not None) or None
@@ -397,6 +418,3 @@ def _texts(value: Value | None) -> tuple[str, ...]:
     if isinstance(value, tuple):
         return tuple(dict.fromkeys(text for item in value for text in _texts(item)))
     return (str(value).lower() if isinstance(value, bool) else str(value),)
-
-
-_encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
