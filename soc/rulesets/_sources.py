@@ -17,8 +17,8 @@ from typing import Any
 from canh_native import RuleSet as Compiled
 
 from inventory.model import Platform, Province
-from soc.sigma.tables import log_sources
 from soc.sigma.rule import LogSource
+from soc.sigma.tables import log_sources
 
 PARSERS = Path(__file__).resolve().parents[2] / "monitoring/parsers"
 _OF_THE_PLATFORM = frozenset({"canh_self", "snmp_poll", "snmp_trap"})  # whoever polls and listens has these
@@ -30,8 +30,9 @@ class Sight(StrEnum):
 
     SEEN = "seen"  # events of it are stored
     POSSIBLE = "possible"  # a platform of the inventory can send them
-    ABSENT = "absent"  # a parser can read them, and nobody sends any
-    NONE = "none"  # nothing we read is of this source
+    ABSENT = "absent"  # a parser makes them, and nobody here sends any
+    UNREAD = "unread"  # the table knows it, and no parser is known to make it
+    NONE = "none"  # no event can be of this source
 
     @property
     def is_loadable(self) -> bool:
@@ -43,11 +44,17 @@ class Sources:
     """The log sources there are, and those at hand."""
 
     known: frozenset[LogSource]
+    made: frozenset[LogSource]
     possible: frozenset[LogSource]
     seen: frozenset[LogSource]
 
     def sight_of(self, rule: LogSource) -> Sight:
-        for sources, sight in ((self.seen, Sight.SEEN), (self.possible, Sight.POSSIBLE), (self.known, Sight.ABSENT)):
+        for sources, sight in (
+            (self.seen, Sight.SEEN),
+            (self.possible, Sight.POSSIBLE),
+            (self.made, Sight.ABSENT),
+            (self.known, Sight.UNREAD),
+        ):
             if any(covers(rule, source) for source in sources):
                 return sight
         return Sight.NONE
@@ -64,6 +71,7 @@ def sources_of(province: Province | None, seen_parsers: Iterable[str]) -> Source
             possible |= _of_events(parser, platform)
     return Sources(
         known=known,
+        made=frozenset(source for sources in made.values() for source in sources),
         possible=frozenset(possible),
         seen=frozenset(source for name in seen_parsers for source in made.get(name, ())),
     )
