@@ -86,6 +86,9 @@ def documents_of(
         wan = [p for p in profile.ports if p.name in uplinks and uplinks[p.name].is_wan]
         up = sum(statuses[p.key][1] == UP for p in wan)
         found.append(metric_document(Measurement("circuits_up", up)))
+        declared = sum(u.is_wan for u in uplinks.values())
+        if declared > 1:  # of those that are to stand in for each other
+            found.append(metric_document(Measurement("circuits_lost", declared - up)))
     changes, known = neighbours.compared(before.neighbours, now.bgp, now.ospf, now.ospf_ids, now.lldp, profile)
     found += [_with_role(c, uplinks) for c in changes]
     memory = Memory(

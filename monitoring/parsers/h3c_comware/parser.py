@@ -45,7 +45,8 @@ _ATTACK = re.compile(
 )
 _ROLE = re.compile(r"\(configured on (\S{1,64}?)\) .{0,64}?changed from (\w{4,12}) to (\w{4,12})")
 _GUARDED = re.compile(
-    r"(?:BPDU|ROOT|LOOP)-Protection port (\S{1,64}) (?:received|failed)|[Ll]oop(?:back)? (?:exists )?on (\S{1,64}?)(?:\.|,| |\Z)"
+    r"(?:BPDU|ROOT|LOOP)-Protection port (\S{1,64}) (?:received|failed)|"
+    r"[Ll]oop(?:back)? (?:exists )?on (\S{1,64}?)(?:\.|,| |\Z)"
 )
 _FLOODER = re.compile(r"attack from MAC ([\dA-Fa-f-]{12,17}) was detected on interface (\S{1,64}?)\.?(?: |\Z)")
 _MOVED = re.compile(r"MAC address (\S{12,17}) in VLAN (\d{1,4}) has moved from port (\S{1,64}) to port (\S{1,64})")

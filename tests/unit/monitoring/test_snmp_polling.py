@@ -139,6 +139,13 @@ def test_bits_per_second_and_per_cent_of_the_contract() -> None:
     assert found["if_speed_pct"] == 100
 
 
+def test_of_several_circuits_the_lost_ones_are_counted() -> None:
+    second = WAN | {"eth3": Uplink(link="core2--dc-fw1", bandwidth_bps=10_000_000, is_wan=True)}
+    assert metrics(told(reading(router(), 0.0), uplinks=second))["circuits_lost"] == 1, "eth3 is not there"
+    assert metrics(told(reading(router(oper=2), 0.0), uplinks=second))["circuits_lost"] == 2
+    assert "circuits_lost" not in metrics(told(reading(router(oper=2), 0.0))), "nothing stands in for a single one"
+
+
 def test_an_interface_is_told_with_the_samples_and_when_it_changed() -> None:
     up = reading(router(1), 0.0)
     quiet = reading(router(2), 60.0, is_sample=False)
