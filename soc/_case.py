@@ -43,6 +43,8 @@ class Case:
     version: int = 0  # what an action names to be refused when somebody else came first
     seq: int = 0
     created_seq: int = 0
+    change_id: str = ""  # the change of ours that explains it, or explained it
+    held_until: datetime | None = None  # nobody is told before, unless it is released; None: not held
 
     @property
     def id(self) -> str:
@@ -64,7 +66,7 @@ class HistoryEntry:
 
     at: datetime
     actor: str
-    action: str  # raised, refired, acknowledged, returned, assigned, noted, closed, reopened
+    action: str  # raised, refired, held, released, recovered, acknowledged, returned, assigned, noted, closed
     reason: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
 

@@ -10,13 +10,15 @@ from sqlalchemy import RowMapping
 from monitoring.event import Event
 from soc._case import Case, HistoryEntry, deadline_of
 from soc.alert import Alert, FieldMatch, Level, Resolution, Status
+from soc.holds import change_of, latest_end
 
 MAX_EVENTS = 100
 
 
 def row_of(alert: Alert, seq: int) -> dict[str, Any]:
-    """The row of an alert nobody has worked yet."""
-    due = deadline_of(alert)
+    """The row of an alert nobody has worked yet. One that a change of ours explains is held: its clock waits."""
+    change = change_of(alert.events)
+    due = None if change else deadline_of(alert)
     return {
         "id": alert.id,
         "rule_id": alert.rule_id,
@@ -33,6 +35,8 @@ def row_of(alert: Alert, seq: int) -> dict[str, Any]:
         "attention_at": due,
         "seq": seq,
         "created_seq": seq,
+        "change_id": change,
+        "held_until": latest_end(alert.raised_at) if change else None,
         **moving_part(alert),
     }
 
@@ -64,6 +68,8 @@ def case_of(row: RowMapping) -> Case:
         version=row["version"],
         seq=row["seq"],
         created_seq=row["created_seq"],
+        change_id=row["change_id"],
+        held_until=row["held_until"],
     )
 
 
@@ -101,6 +107,8 @@ def document_of(case: Case) -> dict[str, Any]:
         "closed_at": case.closed_at.isoformat() if case.closed_at else None,
         "recurrences": case.recurrences,
         "version": case.version,
+        "change_id": case.change_id,
+        "held_until": case.held_until.isoformat() if case.held_until else None,
         **({"events": [json.loads(e.as_json()) for e in alert.events]} if alert.events else {}),
     }
 

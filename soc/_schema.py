@@ -24,7 +24,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-HEAD = "0001"  # newest migration; a test holds it to soc/migrations/versions
+HEAD = "0002"  # newest migration; a test holds it to soc/migrations/versions
 
 metadata = MetaData()
 
@@ -76,10 +76,14 @@ alerts = Table(
     Column("worked_count", Integer, nullable=False, default=0),  # `count` when a person last acted
     Column("version", Integer, nullable=False, default=0),
     Column("seq", Integer, nullable=False),
-    Column("created_seq", Integer, nullable=False),
+    Column("created_seq", Integer, nullable=False),  # when it was raised; when it was told, if it was held before
+    # as explained
+    Column("change_id", String(64), nullable=False, default="", server_default=""),  # of ours, that explains it
+    Column("held_until", UtcTime),  # nobody is told before, unless it is released; null: not held
 )
 Index("alerts_seq", alerts.c.seq)
 Index("alerts_queue", alerts.c.status, alerts.c.attention_at)
+Index("alerts_held", alerts.c.held_until)
 Index("alerts_rule", alerts.c.rule_id, alerts.c.raised_at)
 
 history = Table(

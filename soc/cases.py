@@ -14,15 +14,17 @@ from typing import Any, TypedDict, Unpack
 from sqlalchemy import Column, Connection, RowMapping, Select, func, insert, select, update
 
 from soc import _schema as schema
-from soc._case import SYSTEM, Case, HistoryEntry, checked_reason, checked_until
+from soc._case import DEADLINES, SYSTEM, Case, HistoryEntry, checked_reason, checked_until
 from soc._database import Database
 from soc._rows import case_of, document_of, entry_of, moving_part, row_of
 from soc.alert import Alert, Level, Resolution, Status
 from soc.errors import CaseError, Conflict, UnknownAlert
+from soc.holds import change_of, latest_end
 
 __all__ = ["Case", "CaseStore", "Filter", "HistoryEntry", "document_of"]
 
 A = schema.alerts.c
+_REOPENED = {"status": Status.NEW.value, "resolution": "", "closed_at": None}
 _LISTED: tuple[Column[Any], ...] = tuple(c for c in schema.alerts.columns if c.name != "events")
 
 
@@ -157,6 +159,30 @@ class CaseStore:
             }
             return _act(connection, case, values, actor, "closed", reason, at, {"resolution": resolution.value})
 
+    # ---- alerts that a change of ours explains (`soc.holds`)
+    def held(self) -> tuple[Case, ...]:
+        """Alerts nobody is told of yet, with their events."""
+        query = select(schema.alerts).where(A.held_until.is_not(None)).order_by(A.raised_at, A.id)
+        with self.database.read() as connection:
+            return tuple(case_of(row) for row in connection.execute(query).mappings())
+
+    def released(self, alert_id: str, *, at: datetime) -> bool:
+        """Its change is over and it is not: it is told now, and its clock begins. False when it was not held."""
+        with self.database.write() as connection:
+            return _release(connection, case_of(_row(connection, alert_id)), at)
+
+    def recovered(self, alert_id: str, *, at: datetime) -> bool:
+        """What was lost came back with its change: closed. False when it was not held."""
+        with self.database.write() as connection:
+            case = case_of(_row(connection, alert_id))
+            if case.held_until is None:
+                return False
+            values: dict[str, Any] = {"held_until": None}
+            if case.is_open:
+                values |= {"status": Status.CLOSED.value, "resolution": Resolution.BENIGN.value, "closed_at": at}
+            _act(connection, case, values, SYSTEM, "recovered", "", at, {"change": case.change_id})
+            return True
+
     def return_expired(self, at: datetime) -> int:
         """Bring acknowledgements that ended back into the queue. Returns how many."""
         ended = (A.status == Status.ACKNOWLEDGED.value) & (A.until <= at)
@@ -176,6 +202,8 @@ def _deliver(connection: Connection, alert: Alert) -> int:
     if row is None:
         connection.execute(insert(schema.alerts).values(**row_of(alert, _next_seq(connection))))
         _record(connection, alert.id, SYSTEM, "raised", "", alert.raised_at, {"count": alert.count})
+        if change := change_of(alert.events):
+            _record(connection, alert.id, SYSTEM, "held", "", alert.raised_at, {"change": change})
         return 1
     if alert.count <= row["count"] and alert.last_seen <= row["last_seen"]:
         return 0
@@ -189,7 +217,43 @@ def _deliver(connection: Connection, alert: Alert) -> int:
     connection.execute(update(schema.alerts).where(A.id == alert.id).values(**values))
     if row["version"] and _last(connection, alert.id).action != "refired":
         _record(connection, alert.id, SYSTEM, "refired", "", alert.last_seen, {"count": values["count"]})
+    if row["change_id"]:
+        _explain(connection, case_of(_row(connection, alert.id)), change_of(alert.events))
     return 1
+
+
+def _explain(connection: Connection, case: Case, change: str) -> None:
+    """An alert that a change explains has grown: by what none does, or once more within one."""
+    at = case.alert.last_seen
+    if not change:
+        _release(connection, case, at)
+    elif _is_recovered(connection, case):
+        values = {**_REOPENED, "change_id": change, "held_until": latest_end(at), "due_at": None, "attention_at": None}
+        _act(connection, case, values, SYSTEM, "held", "", at, {"change": change})
+    elif case.held_until is not None:
+        connection.execute(update(schema.alerts).where(A.id == case.id).values(change_id=change))
+
+
+def _is_recovered(connection: Connection, case: Case) -> bool:
+    """Whether it was closed because what was lost had come back, and not by a person."""
+    return case.status is Status.CLOSED and _last(connection, case.id, but="refired").action == "recovered"
+
+
+def _release(connection: Connection, case: Case, at: datetime) -> bool:
+    """Tell of an alert that was held, or that was closed because it had come back: as if it were raised now."""
+    is_gone = _is_recovered(connection, case)
+    if case.held_until is None and not is_gone:
+        return False
+    allowed = DEADLINES[case.alert.level]
+    due = None if allowed is None else at + allowed
+    values: dict[str, Any] = {"held_until": None, "due_at": due}
+    if is_gone:
+        values |= _REOPENED
+    if case.status is not Status.ACKNOWLEDGED:
+        values["attention_at"] = due
+    told = _act(connection, case, values, SYSTEM, "released", "", at, {"change": case.change_id})
+    connection.execute(update(schema.alerts).where(A.id == case.id).values(created_seq=told.seq))
+    return True
 
 
 def _act(

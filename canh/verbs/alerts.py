@@ -14,6 +14,7 @@ from canh.context import Context
 from monitoring.query import moment
 from soc.alert import Level, Resolution, Status
 from soc.cases import Case, CaseStore, Filter, document_of
+from soc.hold_keeper import HoldKeeper
 from soc.known import rules_in
 
 HELP = "list, show, acknowledge or close alerts (NDJSON)"

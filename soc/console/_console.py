@@ -17,6 +17,7 @@ from soc.console._pages import Pages
 from soc.console._security import Throttle
 from soc.console._sight import Watch
 from soc.console.sessions import SessionStore
+from soc.hold_keeper import HoldKeeper
 from soc.users import UserStore
 
 

@@ -26,8 +26,14 @@ _log = logging.getLogger(__name__)
 class Live:
     """Wakes subscribers when `cases` moved. `run` is the task; `close` lets every page go."""
 
-    def __init__(self, cases: CaseStore, now: Callable[[], datetime]) -> None:
-        self._cases, self._now = cases, now
+    def __init__(
+        self,
+        cases: CaseStore,
+        now: Callable[[], datetime],
+        look_after_held: Callable[[datetime], object] = lambda _: None,
+    ) -> None:
+        """look_after_held: tells of alerts whose change is over (`soc.hold_keeper`)."""
+        self._cases, self._now, self._look_after_held = cases, now, look_after_held
         self._pages: set[asyncio.Event] = set()
         self.seq = 0
         self.is_closing = False
@@ -39,6 +45,7 @@ class Live:
             try:
                 if turn % RETURN_EVERY == 0:
                     await run_in_threadpool(self._cases.return_expired, self._now())
+                    await run_in_threadpool(self._look_after_held, self._now())
                 newest = await run_in_threadpool(self._cases.seq)
                 if newest != self.seq:
                     self.seq = newest

@@ -48,6 +48,9 @@ ACTIONS: Mapping[str, str] = {
     "unassigned": N_("Given back to the queue"),
     "noted": N_("Note"),
     "closed": N_("Closed: %(resolution)s"),
+    "held": N_("Explained by the running change %(change)s: nobody is told yet"),
+    "released": N_("The change %(change)s does not explain it any more: told now"),
+    "recovered": N_("Came back with the change %(change)s: closed"),
 }
 ROLES: Mapping[Role, str] = {
     Role.ANALYST: N_("Analyst"),
