@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -66,3 +67,13 @@ class Alert:
     received_at: datetime  # when the event that raised it was received
     matches: tuple[FieldMatch, ...]
     events: tuple[Event, ...]  # at most 100 are kept; `count` is the truth
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        """Accounts it is about, lower case and without a domain: who acted, and on whom."""
+        told = [str(value) for name, value in self.group if name in _SUBJECTS]
+        told += [str(event.fields[name]) for event in self.events for name in _SUBJECTS if name in event.fields]
+        return frozenset(re.split(r"[\\/]", name.partition("@")[0].lower())[-1] for name in told)
+
+
+_SUBJECTS = ("user.name", "user.target.name", "user.effective.name", "user.audit.name")

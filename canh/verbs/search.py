@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import IO
 
+from canh import audit
 from canh.context import Context
 from canh.moments import add_span, moment_of
 from inventory.errors import OpsError
@@ -14,6 +15,7 @@ from inventory.errors import OpsError
 HELP = "print stored events that fit a Lucene query, newest first (NDJSON, CSV, Parquet)"
 DEFAULT_LIMIT = 100
 FORMATS = ("ndjson", "csv", "parquet")
+WORTH_SAYING = 10_000  # events taken out at once
 
 
 class ExportError(OpsError):
@@ -42,6 +44,8 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
 
     def write(out: IO[bytes]) -> None:
         count = WRITERS[args.format](found, out, fields)
+        if count >= WORTH_SAYING:
+            audit.say("search-exported", events=count, query=args.query[:1000], file=str(args.output or "-"))
         if args.output is not None:
             print(f"{count} events in {args.output}", file=sys.stderr)
 

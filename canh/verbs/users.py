@@ -7,6 +7,7 @@ import json
 import sys
 from datetime import UTC, datetime
 
+from canh import audit
 from canh.context import Context
 from soc.users import Role, UserStore
 
@@ -34,8 +35,10 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
         case "add":
             name, role = args.name, Role(args.role)
             _passwords({name: store.add(name, role, at=now, full_name=args.full_name)}, ctx)
+            audit.say("user-added", account=name, role=role.value)
         case "reset":
             _passwords({args.name: store.reset(args.name)}, ctx)
+            audit.say("user-reset", account=args.name)
         case "bootstrap":
             made = store.bootstrap(now)
             _passwords(made, ctx)

@@ -16,7 +16,7 @@ from soc.alert import Resolution
 from soc.cases import Case, CaseStore
 from soc.console._language import Language
 from soc.console._query import query_of
-from soc.console._security import allowed, console_of
+from soc.console._security import allowed, audit, console_of
 from soc.console.routes._reply import language_of, page
 from soc.console.routes.alerts import Scope, view_counts
 from soc.console.sessions import Session
@@ -96,15 +96,13 @@ def close(
     session: Session = Depends(_analyst),  # noqa: B008
 ) -> Response:
     now = console_of(request).now()
-    return _act(
-        request,
-        session,
-        alert,
-        back,
-        lambda cases, id, version: cases.close(
-            id, actor=session.user.name, resolution=resolution, reason=reason, at=now, version=version
-        ),
-    )
+
+    def closed(cases: CaseStore, id: str, version: int | None) -> Case:
+        case = cases.close(id, actor=session.user.name, resolution=resolution, reason=reason, at=now, version=version)
+        _tell_closed(request, session, cases.get(id), resolution)
+        return case
+
+    return _act(request, session, alert, back, closed)
 
 
 @router.post("/note")
@@ -122,6 +120,20 @@ def note(
         alert,
         back,
         lambda cases, id, _version: cases.note(id, actor=session.user.name, reason=reason, at=now),
+    )
+
+
+def _tell_closed(request: Request, session: Session, case: Case, resolution: Resolution) -> None:
+    """For the log: who closed what, and whether it was about himself."""
+    name = session.user.name
+    audit(
+        request,
+        "alert-closed",
+        user=name,
+        alert=case.id,
+        rule=case.alert.rule_id,
+        resolution=resolution.value,
+        own="yes" if name.lower() in case.alert.subjects else "no",
     )
 
 

@@ -425,6 +425,17 @@ def test_an_alert_is_worked_from_new_to_closed(bench: Bench) -> None:
     assert WHY in page and "Đóng: Đúng, đã xử lý" in page and "Người nhung" in page
 
 
+def test_who_closes_an_alert_about_himself_is_in_the_audit_log(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "canh.audit")
+    about = Event({**alert().events[0].fields, "user.name": "THANHHOA\\Nhung"})
+    bench.console.cases.deliver([alert(nonce="own", events=(about,))])
+    for who, one in (("nhung", alert(nonce="own")), ("dat", alert())):
+        assert act(bench.browser(who), "close", alert=f"{one.id}:", resolution="false-positive").status_code == 200
+    said = [json.loads(r.getMessage()) for r in caplog.records if r.name == "canh.audit"]
+    closed = [(s["user"], s["own"], s["resolution"]) for s in said if s["event"] == "alert-closed"]
+    assert closed == [("nhung", "yes", "false-positive"), ("dat", "no", "false-positive")]
+
+
 def test_a_shared_value_is_said_once(bench: Bench) -> None:
     match = FieldMatch(selection="group-by", field="source.ip", value="10.250.32.10", pattern="")
     grouped = alert(nonce="g", matches=(match,), group=(("source.ip", "10.250.32.10"),))
