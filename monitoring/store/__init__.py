@@ -22,12 +22,23 @@ from pathlib import Path
 
 from monitoring.retention import Retention, RetentionRule
 from monitoring.sink import EventSink
-from monitoring.store._answers import Bucket, EventStore, Group
+from monitoring.store._answers import Bucket, EventStore, Group, Tally
 from monitoring.store._reader import Store
 from monitoring.store._writer import StoreWriter
 from monitoring.store.choice import elastic_settings
 
-__all__ = ["Bucket", "EventStore", "Group", "Retention", "RetentionRule", "Store", "StoreWriter", "reader", "writer"]
+__all__ = [
+    "Bucket",
+    "EventStore",
+    "Group",
+    "Retention",
+    "RetentionRule",
+    "Store",
+    "StoreWriter",
+    "Tally",
+    "reader",
+    "writer",
+]
 
 
 def reader(data_dir: Path) -> EventStore:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
 
 from monitoring import ecs
 from monitoring.errors import QueryError
 from monitoring.event import Event
 from monitoring.query import Node, parse
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,17 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Events of one span that have these values; "" stands for a field that is not there."""
+
+    start: datetime
+    values: tuple[str, ...]
+    count: int
+    first: datetime  # least `@timestamp`, at least to the millisecond
+    last: datetime  # greatest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """Which events: a query as read, from `start` (inclusive) to `end` (exclusive) of `@timestamp`; None: no bound."""
 
@@ -52,7 +67,7 @@ class EventStore(ABC):
 
     def search(
         self,
-        query: str = "",
+        query: str | Node = "",
         start: datetime | None = None,
         end: datetime | None = None,
         limit: int | None = 100,
@@ -79,7 +94,7 @@ class EventStore(ABC):
         """Every event that fits, in order, in bounded memory however many there are."""
         return self._scan(_question(query, start, end), tuple(fields), oldest_first=oldest_first)
 
-    def count(self, query: str = "", start: datetime | None = None, end: datetime | None = None) -> int:
+    def count(self, query: str | Node = "", start: datetime | None = None, end: datetime | None = None) -> int:
         return self._count(_question(query, start, end))
 
     def histogram(
@@ -113,6 +128,23 @@ class EventStore(ABC):
         _check_groups(field)
         return self._aggregate(_question(query, start, end), field, limit)
 
+    def tally(
+        self,
+        fields: Sequence[str],
+        query: str | Node = "",
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        step: timedelta,
+    ) -> Iterator[Tally]:
+        """Exact counts of each combination of values of `fields` in each span of `step`, in no order.
+
+        Spans begin at multiples of `step` since 1970 UTC; each value of a list counts by itself.
+        """
+        for field in fields:
+            _check_groups(field)
+        return self._tally(_question(query, start, end), tuple(fields), step)
+
     @abstractmethod
     def get(self, ids: Sequence[str]) -> list[Event]:
         """Events by `event.id`, in the order asked; unknown ids are left out."""
@@ -136,12 +168,36 @@ class EventStore(ABC):
     @abstractmethod
     def _aggregate(self, asked: Question, field: str, limit: int) -> list[Group]: ...
 
+    def _tally(self, asked: Question, fields: tuple[str, ...], step: timedelta) -> Iterator[Tally]:
+        """By reading the events; a store that can count by itself does."""
+        found: dict[tuple[int, tuple[str, ...]], list[Any]] = {}
+        for event in self._scan(asked, ("@timestamp", *fields), oldest_first=True):
+            span = (event.timestamp - _EPOCH) // step
+            for values in product(*(_values(event, field) for field in fields)):
+                one = found.setdefault((span, values), [0, event.timestamp, event.timestamp])
+                one[0], one[2] = one[0] + 1, event.timestamp
+        for (span, values), (count, first, last) in found.items():
+            yield Tally(start=_EPOCH + span * step, values=values, count=count, first=first, last=last)
+
 
 def only(event: Event, fields: Sequence[str]) -> Event:
     """The asked fields of an event, and those below them; all without `fields`."""
     if not fields:
         return event
     return Event({n: v for n, v in event.fields.items() if any(n == f or n.startswith(f"{f}.") for f in fields)})
+
+
+def _values(event: Event, field: str) -> list[str]:
+    value = event.fields.get(field)
+    values = value if isinstance(value, tuple) else (value,)
+    return [_said(one) for one in values] or [""]
+
+
+def _said(value: object) -> str:
+    """A value as the stores say it."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _question(query: str | Node, start: datetime | None, end: datetime | None) -> Question:

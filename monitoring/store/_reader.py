@@ -21,7 +21,7 @@ from monitoring.errors import QueryError, StoreError
 from monitoring.event import Event
 from monitoring.rows import id_octets
 from monitoring.store import _columns, _duck, _grams, _manifest, _sql
-from monitoring.store._answers import Bucket, EventStore, Group, Question, only
+from monitoring.store._answers import Bucket, EventStore, Group, Question, Tally, only
 from monitoring.store._asked import (
     BEGINNING,
     END,
@@ -112,6 +112,25 @@ class Store(EventStore):
             Group(value=v, count=n, first=_utc(first), last=_utc(last), last_received=_utc(received))
             for v, n, first, last, received in rows
         ]
+
+    def _tally(self, asked: Question, fields: tuple[str, ...], step: timedelta) -> Iterator[Tally]:
+        if sum(ecs.field_type(field).is_list and ecs.field_type(field).is_column for field in fields) > 1:
+            yield from super()._tally(asked, fields, step)  # two lists side by side would be paired
+            return
+        step_us = step // timedelta(microseconds=1)
+        names = [f"v{n}" for n in range(len(fields))]
+
+        def sql(source: str, where: str) -> str:
+            values = ", ".join(f"{_value_of(field)} AS {name}" for field, name in zip(fields, names, strict=True))
+            return (
+                f"WITH chosen AS (SELECT epoch_us({_TIME}) // ? AS span, {_TIME} AS seen, {values} "  # noqa: S608
+                f"FROM {source} WHERE {where}) "
+                f"SELECT span, {', '.join(names)}, count(*), min(seen), max(seen) FROM chosen GROUP BY ALL"
+            )
+
+        for span, *values, count, first, last in self._rows(Asked.of(asked), sql, step_us):
+            start = from_us(span * step_us)
+            yield Tally(start=start, values=tuple(values), count=count, first=_utc(first), last=_utc(last))
 
     def _newest(self, asked: Asked, limit: int, fields: tuple[str, ...]) -> Iterator[Event]:
         left = limit

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Protocol
 
@@ -242,6 +244,29 @@ def test_values_are_told_with_their_counts_and_times(ten: Opened) -> None:
     assert ten.reader.aggregate("canh.nothing") == []
     with pytest.raises(QueryError, match="running text"):
         ten.reader.aggregate("message")
+
+
+@pytest.mark.parametrize(
+    "fields", [("host.name",), ("host.name", "user.name"), ("event.category", "canh.x"), ("source.port", "source.ip")]
+)
+def test_a_tally_is_exact_for_each_combination_of_values(ten: Opened, fields: tuple[str, ...]) -> None:
+    """As counting the events one by one says it."""
+    counted: Counter[tuple[datetime, tuple[str, ...]]] = Counter()
+    edges: dict[tuple[datetime, tuple[str, ...]], list[datetime]] = {}
+    for one in ten.reader.scan("NOT host.name:h2", NOON, NOON + 9 * MINUTE):
+        span = NOON if one.timestamp < NOON + 5 * MINUTE else NOON + 5 * MINUTE
+        values = [v if isinstance(v, tuple) else (v,) for v in (one.fields.get(field, "") for field in fields)]
+        for combination in product(*values):
+            key = (span, tuple(str(value) for value in combination))
+            counted[key] += 1
+            edges.setdefault(key, []).append(one.timestamp)
+    told = list(ten.reader.tally(fields, "NOT host.name:h2", NOON, NOON + 9 * MINUTE, step=5 * MINUTE))
+    assert {(t.start, t.values): t.count for t in told} == counted and len(told) == len(counted)
+    for one in told:
+        times = edges[one.start, one.values]
+        assert abs(one.first - min(times)) < timedelta(milliseconds=1) > abs(one.last - max(times))
+    with pytest.raises(QueryError, match="running text"):
+        ten.reader.tally(("message",), step=MINUTE)
 
 
 def test_a_field_is_a_name_whatever_it_is_called(opened: Opened) -> None:
