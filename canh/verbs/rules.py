@@ -18,7 +18,14 @@ if TYPE_CHECKING:  # loading the engine costs what `canh --help` should not
 
 HELP = "check, test and list the detection rules; evaluate rules over events on standard input"
 _CHUNK = 2000  # events a batch
-_LONGER = {"replay": "replay", "import": "sets", "sets": "sets", "remove": "sets"}  # verb -> module of canh.rules
+_LONGER = {  # verb -> module of canh.rules
+    "replay": "replay",
+    "filter": "keep",
+    "add": "keep",
+    "import": "sets",
+    "sets": "sets",
+    "remove": "sets",
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

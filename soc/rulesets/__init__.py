@@ -8,16 +8,19 @@ Right of `soc.sigma`, which knows folders of rules and nothing of where they com
 """
 
 from soc.rulesets._folders import SETS, folders, libraries
+from soc.rulesets._keep import Draft, draft, keep_filter, keep_rule
 from soc.rulesets._plan import Library, Plan
 from soc.rulesets._replay import Effect, Replay
 from soc.rulesets._report import Report, Taken, as_text
 from soc.rulesets._sets import import_set, remove, reports, sources_here
 from soc.rulesets._sources import Sight, Sources
-from soc.rulesets.errors import RuleError
+from soc.rulesets.errors import KeepError, RuleError
 
 __all__ = [
     "SETS",
+    "Draft",
     "Effect",
+    "KeepError",
     "Library",
     "Plan",
     "Replay",
@@ -27,8 +30,11 @@ __all__ = [
     "Sources",
     "Taken",
     "as_text",
+    "draft",
     "folders",
     "import_set",
+    "keep_filter",
+    "keep_rule",
     "libraries",
     "remove",
     "reports",

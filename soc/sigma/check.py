@@ -94,7 +94,7 @@ def _metadata(folder: Folder) -> Iterator[Refusal]:
 
 def _unknown_fields(folder: Folder) -> Iterator[Refusal]:
     text = folder.rule.origin.path.read_text("utf-8")
-    known = _made_fields()
+    known = made_fields()
     for field in sorted(set(_fields(yaml.safe_load(text), folder.rule))):
         if field not in known and not field.startswith(_PASSED_ON):
             line = text[: text.find(field)].count("\n") + 1
@@ -123,7 +123,7 @@ def _keys(node: Any) -> Iterator[str]:
 
 
 @cache
-def _made_fields() -> frozenset[str]:
+def made_fields() -> frozenset[str]:
     """Names of fields as they stand in the parsers, the enrichment and the list of fields."""
     files = [p for p in _PARSERS.rglob("*") if p.suffix in (".py", ".yaml") and "tests" not in p.parts]
     return frozenset(name for p in files for name in _FIELD.findall(p.read_text("utf-8")))

@@ -11,42 +11,22 @@ from typing import Any
 import pytest
 
 from canh.cli import main
-from monitoring.store import StoreWriter
-from soc.rulesets import Library, Replay
-from tests.unit.monitoring.stored import NOON, event, put
+from soc.rulesets import Library, Replay, _folders
 from tests.unit.soc.engine_support import FAILED, correlation, rules_of
-
-FIRST = {"event.category": ("authentication",), "event.action": "login", "event.outcome": "failure"}
-COUNTED = correlation("event_count", "{gte: 5}", span="1m")
+from tests.unit.soc.stored_days import COUNTED, province_with_rules, stored
+from tests.unit.soc.test_rulesets_import import laid
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten days: each day somebody guesses eight times, and our own checks guess eight times in another hour."""
-    events = []
-    for day in range(10):
-        for who, (hour, address) in enumerate((((1, "10.9.9.9")), ((2, "10.250.0.20")))):
-            start = NOON + timedelta(days=day, hours=hour)
-            fields = {**FIRST, "source.ip": address, "host.name": "dc-app1", "canh.source.known": True}
-            events += [event(day * 100 + who * 10 + n, start + timedelta(seconds=n), **fields) for n in range(8)]
-    folder = tmp_path_factory.mktemp("data")
-    with StoreWriter(folder) as writer:
-        put(writer, events)
-    return folder
+    return stored(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture
-def province(tmp_path: Path) -> Path:
-    """The lab's inventory with two rules of its own."""
-    place = tmp_path / "province"
-    place.mkdir()
-    lab = Path(__file__).resolve().parents[3] / "inventory/provinces/lab"
-    for path in lab.iterdir():
-        (place / path.name).symlink_to(path)
-    if (place / "rules").is_symlink():
-        (place / "rules").unlink()
-    rules_of(place / "rules", FAILED, COUNTED)
-    return place
+def province(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """With no rules beside its own: loading the library takes longer than these tests."""
+    monkeypatch.setattr(_folders, "OWN_RULES", laid(tmp_path / "shipped", {"README.md": ""}))
+    return province_with_rules(tmp_path / "province")
 
 
 def filter_file(folder: Path, where: str = "{source.ip: 10.250.0.20}", rule: str = "refused") -> Path:

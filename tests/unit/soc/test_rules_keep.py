@@ -1,0 +1,130 @@
+"""Filters and rules of the province's own: replayed, agreed to, saved, in force."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from canh.cli import main
+from soc.rulesets import _folders, folders
+from soc.sigma import RuleSet, load
+from tests.unit.soc.stored_days import COUNTED, province_with_rules, stored
+from tests.unit.soc.test_rulesets_import import assert_golden, laid
+
+SOON = (datetime.now(UTC) + timedelta(days=60)).date().isoformat()
+COUNTED_ID, REFUSED_ID = "00000000-0000-4000-8000-000000000002", "00000000-0000-4000-8000-000000000001"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return stored(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def province(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """With no rules beside its own: loading the library takes longer than these tests."""
+    monkeypatch.setattr(_folders, "OWN_RULES", laid(tmp_path / "shipped", {"README.md": ""}))
+    return province_with_rules(tmp_path / "province")
+
+
+def said(province: Path, data: Path, *words: str, expires: str = SOON) -> int:
+    start = ["--province", str(province), "--data", str(data), "--json", "rules"]
+    why = ["--reason", "our own checks", "--author", "thanh", "--expires", expires] if words[0] == "filter" else []
+    return main([*start, *words, *why])
+
+
+def in_use(province: Path, data: Path) -> RuleSet:
+    return load(folders(province, data)[1:], {})
+
+
+@pytest.mark.parametrize("condition", ["source.ip=10.250.0.20", "source.port=23", "user.name=8", "source.port|gt=22"])
+def test_an_exception_is_replayed_and_saved(
+    province: Path, data: Path, condition: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(province, data, "filter", "refused", "--where", condition, "--yes") == 0
+    told = {one["id"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert (told[COUNTED_ID]["alerts"], told[COUNTED_ID]["silenced"]) == ([20, 10], 10)
+    rules = in_use(province, data)
+    assert not rules.refused
+    (kept,) = rules.filters
+    assert (kept.rules, kept.reason, kept.author) == ((REFUSED_ID,), "our own checks", "thanh")
+    assert said(province, data, "replay", "Counted event_count") == 0
+    assert json.loads(capsys.readouterr().out)["alerts"] == [10, 10]
+
+
+def test_conditions_on_a_correlation_are_put_on_what_it_counts(
+    province: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--where", "source.ip=10.250.0.20", "--where", "source.port=23", "--yes")
+    assert said(province, data, "filter", COUNTED_ID, *words) == 0
+    (kept,) = in_use(province, data).filters
+    assert kept.rules == (REFUSED_ID,)
+    told = {one["id"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert told[COUNTED_ID]["silenced"] == 10
+
+
+def test_a_correlation_is_switched_off(province: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(province, data, "filter", "Counted event_count", "--disable", "--yes") == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (told["alerts"], told["silenced"]) == ([20, 0], 20)
+    rules = in_use(province, data)
+    assert not rules.refused and rules.filters[0].disables and not rules.correlations[0].alerts
+
+
+def test_nothing_is_saved_unless_somebody_agrees(
+    province: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(province, data, "filter", "refused", "--disable", "--no-replay") == 2
+    assert_golden("filter-nobody-asked", capsys.readouterr().err.split("\n\n")[1].strip())
+    assert not (province / "rules/filters").exists()
+
+
+REFUSED = {
+    "filter-unknown-field": ("refused", "--where", "user.nickname=an"),
+    "filter-no-condition": ("refused", "--where", "user.name"),
+    "filter-nothing-said": ("refused",),
+    "filter-unknown-rule": ("no-such-rule", "--disable"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_filter_is_told(province: Path, data: Path, case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(province, data, "filter", *REFUSED[case], "--yes") == 2
+    assert_golden(case, capsys.readouterr().err.strip())
+
+
+def test_a_filter_ends_within_a_year(province: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(province, data, "filter", "refused", "--disable", "--yes", expires="2099-01-01") == 2
+    assert "more than a year ahead" in capsys.readouterr().err
+
+
+def test_a_rule_is_replayed_and_taken_in(
+    province: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "odd-login"
+    (folder / "tests").mkdir(parents=True)
+    text = COUNTED.replace("gte: 5", "gte: 8").replace("Counted event_count", "Eight at once")
+    lines = [line[4:] for line in text.replace(COUNTED_ID, COUNTED_ID[:-1] + "3").splitlines()]
+    (folder / "rule.yml").write_text("\n".join(lines) + "\n", "utf-8")
+    (folder / "tests/eight.hit.log").write_text("a line\n", "utf-8")
+    assert said(province, data, "add", str(folder), "--as", "access/odd-login", "--yes") == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (told["title"], told["alerts"], told["added"]) == ("Eight at once", [0, 20], 20)
+    assert (province / "rules/access/odd-login/tests/eight.hit.log").is_file()
+    assert "Eight at once" in {rule.title for rule in in_use(province, data).all}
+    assert said(province, data, "add", str(folder), "--as", "access/odd-login", "--yes", "--no-replay") == 2
+    assert "there is a rule already" in capsys.readouterr().err
+    assert said(province, data, "add", str(folder), "--as", "../up", "--yes", "--no-replay") == 2
+
+
+def test_a_rule_that_cannot_be_used_is_not_taken_in(
+    province: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = tmp_path / "broken.yml"
+    rule.write_text("title: Broken\ndetection: {s: {a|nonsense: 1}, condition: s}\n", "utf-8")
+    assert said(province, data, "add", str(rule), "--as", "access/broken", "--yes") == 2
+    assert "it cannot be used" in capsys.readouterr().err
+    assert not (province / "rules/access").exists()
