@@ -268,9 +268,8 @@ class Outbox:
 
 def _about(sighting: Sighting) -> bytes:
     """What is kept of a sighting that waits, beside its place and its event."""
-    return orjson.dumps(
-        (sighting.received_us, sighting.device, sighting.site, dict(sighting.fields), sighting.judgement)
-    )
+    later = None if sighting.judgement is None else (*sighting.judgement[:3], tuple(sighting.judgement.entry))
+    return orjson.dumps((sighting.received_us, sighting.device, sighting.site, dict(sighting.fields), later))
 
 
 def _sighting(at_us: int, id_: str, rule: str, number: int, about: bytes, event: bytes | None) -> Sighting:

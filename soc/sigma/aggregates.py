@@ -102,7 +102,10 @@ class Moments:
         return len(self.rules)
 
     def meets(self, term: Term, end_us: int, span_us: int) -> bool:
-        """Whether the term holds with a match at `end_us` as its last one, by all that is in the window."""
+        """Whether the term holds for the timespan that ends at `end_us`, by all that is in the window.
+
+        One that lacks something holds at the moment its `has` is complete, one that does not as long as that is.
+        """
         start_us = end_us - span_us
         first_us = self._first(term, start_us, end_us)
         if first_us is None:
@@ -118,10 +121,10 @@ class Moments:
         """Where the latest matches of `has` up to `end_us` begin; None when one is missing."""
         if not self.ordered:
             return start_us if all(self._within(rule, start_us, end_us) for rule in term.has) else None
-        if not self._within(term.has[-1], end_us, end_us):
+        if term.lacks and not self._within(term.has[-1], end_us, end_us):
             return None
         at_us = end_us
-        for rule in reversed(term.has[:-1]):
+        for rule in reversed(term.has):
             moments = self.of[rule]
             place = bisect_right(moments, at_us)
             if not place or moments[place - 1] < start_us:

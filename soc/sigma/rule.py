@@ -94,6 +94,10 @@ class Term:
     between: tuple[str, ...] = ()
     after: tuple[str, ...] = ()  # known only when the timespan after the last of `has` is over
 
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        return (*self.before, *self.between, *self.after)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correlation(AnyRule):

@@ -105,13 +105,13 @@ class Window:
         return value is not None and all(COMPARE[op](value, limit) for op, limit in self.correlation.conditions)
 
     def meets(self, end: Entry, *, waited: bool) -> bool:
-        """Whether a term of the expression holds with this match as its last one.
+        """Whether a term of the expression holds for the timespan that ends with this match.
 
         waited: all that follows within the timespan is in the window; terms that ask for it are looked at then only.
         """
         moments = self.aggregate
         return isinstance(moments, Moments) and any(
-            end.rule in term.has and moments.meets(term, end.at_us, self.span_us)
+            (end.rule in term.has or not term.lacks) and moments.meets(term, end.at_us, self.span_us)
             for term in self.correlation.terms
             if bool(term.after) is waited
         )
