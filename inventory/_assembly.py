@@ -61,6 +61,7 @@ def assemble(folder: Folder, draft: Draft, given: Allocations) -> Province:
         networks=province.networks.to_domain(),
         lab=province.lab.to_domain() if province.lab else None,
         lists=MappingProxyType({n: x.to_domain(n) for n, x in folder.lists.says.lists.items()}),
+        accounts=MappingProxyType({n: x.to_domain(n) for n, x in folder.lists.says.accounts.items()}),
     )
 
 
@@ -76,6 +77,8 @@ def _service(name: str, doc: ServiceDoc) -> Service:
         port=doc.port,
         description=doc.description,
         is_out_of_band=doc.out_of_band,
+        owner=doc.owner,
+        level=doc.level,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from ipaddress import ip_network
 from types import MappingProxyType
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -29,7 +30,7 @@ from inventory._values import (
     TimeZone,
 )
 from inventory.allocations import Allocations
-from inventory.lists import NamedList, known_lists, value_of
+from inventory.lists import BoundAccount, NamedList, known_lists, value_of
 from inventory.model import (
     Calendar,
     Holiday,
@@ -217,6 +218,8 @@ class ServiceDoc(_Doc):
     port: int = Field(ge=1, le=65535)
     description: str = ""
     out_of_band: bool = False
+    owner: str = Field(default="", max_length=200)
+    level: int = Field(default=0, ge=0, le=5)
 
 
 class FlowDoc(_Doc):
@@ -245,10 +248,31 @@ class ListDoc(_Doc):
         return NamedList(name=name, values=values, checked=self.checked, owner=self.owner, reason=self.reason)
 
 
+class AccountDoc(_Doc):
+    """A service's account: where it may log in from, and when."""
+
+    hosts: list[Annotated[str, Field(max_length=50)]] = Field(min_length=1)
+    hours: Annotated[list[Hour], Field(min_length=2, max_length=2)] | None = None
+    checked: date
+    owner: Text
+    reason: Text
+
+    def to_domain(self, name: str) -> BoundAccount:
+        return BoundAccount(
+            name=name,
+            hosts=tuple(ip_network(host) for host in self.hosts),
+            hours=None if self.hours is None else (self.hours[0], self.hours[1]),
+            checked=self.checked,
+            owner=self.owner,
+            reason=self.reason,
+        )
+
+
 class ListsDoc(_Doc):
     """lists.yaml: what the province keeps by hand, by name. `_check_lists` knows the names and their kinds."""
 
     lists: dict[str, ListDoc] = {}
+    accounts: dict[str, AccountDoc] = {}
 
 
 class DeviceDoc(_Doc):

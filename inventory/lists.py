@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import cache
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
 import yaml
@@ -51,6 +51,18 @@ class NamedList:
 
     def is_stale(self, today: date) -> bool:
         return today - self.checked > FRESH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundAccount:
+    """A service's account that is tied to hosts, and perhaps to hours: a program does not move, and keeps its times."""
+
+    name: str
+    hosts: tuple[IPv4Network | IPv6Network, ...]
+    hours: tuple[int, int] | None  # local [from, to), over midnight when from > to; None: at any
+    checked: date
+    owner: str
+    reason: str
 
 
 @cache

@@ -15,7 +15,7 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from types import MappingProxyType
 
-from inventory.lists import NamedList
+from inventory.lists import BoundAccount, NamedList
 
 
 class Role(StrEnum):
@@ -189,6 +189,8 @@ class Service:
     port: int
     description: str = ""
     is_out_of_band: bool = False  # reached at mgmt0, from the management segment; else at `service_address`
+    owner: str = ""  # who answers for it
+    level: int = 0  # of the system it belongs to, 1 to 5 (TCVN 14423); 0: not said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,6 +328,7 @@ class Province:
     networks: Networks
     lab: Lab | None
     lists: Mapping[str, NamedList] = field(default_factory=lambda: MappingProxyType({}))
+    accounts: Mapping[str, BoundAccount] = field(default_factory=lambda: MappingProxyType({}))
 
     def listed(self, name: str) -> tuple[str, ...]:
         """What the province's own list of that name holds; nothing when it keeps none."""

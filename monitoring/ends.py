@@ -29,6 +29,7 @@ V = TypeVar("V")
 Service = tuple[Value, Value]  # protocol, port: as fields of an event have them
 _CACHE_SIZE = 16384  # of pairs: 10 MB
 _NONE: frozenset[Service] = frozenset()
+_NOTHING: Mapping[Service, str] = {}
 _OF_SEGMENT = {
     SegmentKind.LAN: "office",
     SegmentKind.SERVERS: "server",
@@ -63,6 +64,7 @@ class Pair(NamedTuple):
     facts: Facts
     allowed: frozenset[Service]
     back: frozenset[Service]
+    offered: Mapping[Service, str]  # what the second offers, and what it is called
 
 
 class _End(NamedTuple):
@@ -90,6 +92,7 @@ class Ends:
         self._services = tuple((flow.protocol, flow.port) for flow in flows)
         self._sources = _flows_of(flow.source_networks for flow in flows)
         self._targets = _flows_of(flow.destination_networks for flow in flows)
+        self._offered = _offered(province)
         self._ends: dict[str, _End] = {}
         self._sided: dict[tuple[str, str], Facts] = {}
         self._pairs: dict[tuple[str, str], Pair] = {}
@@ -112,7 +115,12 @@ class Ends:
             facts = {**self.facts_of("src", source), **self.facts_of("dst", destination)}
             if a.site and b.site:
                 facts |= {"canh.flow.inter_site": a.site != b.site, "canh.flow.inter_unit": a.unit != b.unit}
-            pair = Pair(facts, self._services_of(a.sources & b.targets), self._services_of(b.sources & a.targets))
+            pair = Pair(
+                facts,
+                self._services_of(a.sources & b.targets),
+                self._services_of(b.sources & a.targets),
+                self._offered.get(destination, _NOTHING),
+            )
             _keep(self._pairs, key, pair)
         return pair
 
@@ -173,6 +181,17 @@ def _flows_of(networks: Iterable[Iterable[Network]]) -> _Prefixes[int]:
         for network in of_flow:
             bits[network] = bits.get(network, 0) | 1 << number
     return _Prefixes(bits.items())
+
+
+def _offered(province: Province) -> dict[str, dict[Service, str]]:
+    """The services of each address: out of band at mgmt0, in band at every other."""
+    found: dict[str, dict[Service, str]] = {}
+    for device in province.devices.values():
+        for service in province.services_of(device.name):
+            for address in device.addresses:
+                if (address == device.management_address) is service.is_out_of_band:
+                    found.setdefault(str(address), {})[service.protocol, service.port] = service.name
+    return found
 
 
 def kind_of(segment: Segment, province: Province) -> str:

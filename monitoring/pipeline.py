@@ -159,6 +159,8 @@ class Pipeline:
                 if type(port) is int and protocol is not None:
                     asked, answered = (protocol, port), (protocol, fields.get("source.port"))
                     fields["canh.flow.declared"] = asked in pair.allowed or (port > 1023 and answered in pair.back)
+                    if asked in pair.offered:
+                        fields["canh.flow.service"] = pair.offered[asked]
 
     def _whole(self, text: str, received: datetime, receiver: str, hint: str) -> tuple[Header, Found | None]:
         """The header; a text that is known to have none is a message as it is, with what its parser says."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -11,6 +11,7 @@ from threading import Lock
 import yaml
 
 from soc.alert import Alert
+from soc.policy import Generated
 
 RESCAN_S = 30.0  # an id that is not known makes the folders be read again, at most this often
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -27,15 +28,17 @@ class Known:
 class KnownRules:
     """Rules by id. The folders are read when an id is asked for that is not known yet."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path], generated: Iterable[Generated] = ()) -> None:
+        """generated: rules the inventory gives, which stand in no folder."""
         self._folders, self._lock = tuple(folders), Lock()
-        self._rules: dict[str, Known] = {}
+        self._given = {rule.rule_id: Known(folder=rule.folder, title_vi=rule.title_vi) for rule in generated}
+        self._rules: dict[str, Known] = dict(self._given)
         self._scanned = -RESCAN_S
 
     def of(self, rule_id: str) -> Known | None:
         with self._lock:
             if rule_id not in self._rules and time.monotonic() - self._scanned >= RESCAN_S:
-                self._rules = {}
+                self._rules = dict(self._given)
                 for folder in self._folders:
                     self._rules |= rules_in(folder)
                 self._scanned = time.monotonic()

@@ -31,6 +31,9 @@ def of(province: Province) -> dict[str, tuple[str, ...]]:
     for part in (_people(province), _networks(province), _hosts(province), _names(province)):
         for name, values in part.items():
             found[name] = [*found.get(name, ()), *values]
+    # Those of `accounts` have rules of their own (`soc.policy`): where from and when is known of each.
+    found["service_accounts"] += province.accounts
+    found["unbound_service_accounts"] = [a for a in found["service_accounts"] if a not in province.accounts]
     found["known_accounts"] = [a for name in ("automation_accounts", "admin_accounts") for a in found[name]]
     return {name: tuple(sorted(set(values))) for name, values in found.items()}
 

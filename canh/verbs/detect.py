@@ -40,6 +40,7 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     from soc.cases import CaseStore
     from soc.detector import Detector
     from soc.inputs import Inputs, Loaded
+    from soc.policy import documents
     from soc.rulesets import folders
     from soc.sigma import load
 
@@ -48,7 +49,8 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
 
     def loaded() -> Loaded:
         province = load_province(ctx.province_dir)
-        rules = load(places()[:-1], placeholders.of(province))
+        own = [(rule.path, rule.text) for rule in documents(province)]
+        rules = load(places()[:-1], placeholders.of(province), generated=own)
         for refusal in rules.refused:
             print(f"canh detect: rule refused: {refusal}", file=sys.stderr)
         return Loaded(rules, Pipeline(province, ctx.data_dir))

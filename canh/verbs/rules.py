@@ -54,6 +54,7 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     if args.rules_verb in _LONGER:
         return int(import_module(f"canh.rules.{_LONGER[args.rules_verb]}").run(args, ctx))
     from soc import placeholders
+    from soc.policy import documents
     from soc.rulesets import folders, libraries
     from soc.sigma import cache, load
 
@@ -63,7 +64,11 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     places = args.rules or (libraries(ctx.province_dir) if is_test else folders(ctx.province_dir, ctx.data_dir))
     is_eval = args.rules_verb == "eval"
     values = placeholders.of(ctx.province)
-    rules = load(places, values, pipelines=pipelines, bare_filters=is_eval, cached_in=cache.folder())
+    # What the inventory says is of this province: neither for the rules of others, nor for cases to know.
+    own = [] if is_eval or is_test or args.rules else [(rule.path, rule.text) for rule in documents(ctx.province)]
+    rules = load(
+        places, values, pipelines=pipelines, bare_filters=is_eval, cached_in=cache.folder(), generated=own
+    )
     if is_eval:
         return _eval(rules)
     if args.rules_verb == "list":
@@ -102,9 +107,11 @@ def _test(rules: RuleSet, only: list[str], ctx: Context) -> int:
 
 
 def _list(rules: RuleSet, ctx: Context) -> int:
+    from soc.policy import documents
     from soc.rulesets import reports
     from soc.sigma import Correlation
 
+    of_inventory = {rule.rule_id for rule in documents(ctx.province)}
     imported = {rule.id: (report.name, rule) for report in reports(ctx.data_dir) for rule in report.loaded}
     for rule in sorted(rules.all, key=lambda r: str(r.origin.path)):
         kind = str(rule.kind) if isinstance(rule, Correlation) else "rule"
@@ -118,6 +125,8 @@ def _list(rules: RuleSet, ctx: Context) -> int:
                 "alerts": rule.alerts,
                 "path": str(rule.origin.path),
             }
+            if rule.id in of_inventory:
+                document["origin"] = "inventory"
             if rule.id in imported:
                 name, one = imported[rule.id]
                 document |= {"set": name, "author": one.author, "source": one.sight}

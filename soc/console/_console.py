@@ -18,6 +18,7 @@ from soc.console._security import Throttle
 from soc.console._sight import Watch
 from soc.console.sessions import SessionStore
 from soc.hold_keeper import HoldKeeper
+from soc.policy import documents
 from soc.users import UserStore
 
 
@@ -47,7 +48,7 @@ def console_for(
     """A console over the data directory. Raises DatabaseError."""
     database = Database(data_dir)
     cases = CaseStore(database)
-    known, notes = languages(province.time_zone), Notes(rule_folders)
+    known, notes = languages(province.time_zone), Notes(rule_folders, documents(province))
     return Console(
         province=province,
         data_dir=data_dir,

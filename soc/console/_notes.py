@@ -6,7 +6,7 @@ Raw HTML in a note stays text, only http(s) and relative links survive, images d
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -14,13 +14,14 @@ from markupsafe import Markup
 
 from soc.alert import Alert
 from soc.known import KnownRules
+from soc.policy import Generated
 
 
 class Notes:
-    """Rules by id, from the libraries in `folders`."""
+    """Rules by id, from the libraries in `folders` and those the inventory gives."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
-        self._rules = KnownRules(folders)
+    def __init__(self, folders: Sequence[Path], generated: Iterable[Generated] = ()) -> None:
+        self._rules = KnownRules(folders, generated)
         markdown = MarkdownIt("commonmark", {"html": False, "typographer": False})
         self._markdown = markdown.enable("table").disable("image")
 

@@ -72,15 +72,17 @@ def load(
     today: date | None = None,
     bare_filters: bool = False,
     cached_in: Path | None = None,
+    generated: Iterable[tuple[str, str]] = (),
 ) -> RuleSet:
     """Every *.yml below `folders`. pipelines: built-in names or paths of processing pipelines. Raises RuleError.
 
     today: tells expired filters, by default the day it is in UTC. bare_filters: take those without reason and expiry.
     cached_in: a folder of compiled rule sets; unchanged rules are then not read again.
+    generated: rules that stand in no file, each with the name messages know it by (`soc.policy`).
     """
     today = today or datetime.now(UTC).date()
     mapped = [p if "\n" in p or not Path(p).is_file() else Path(p).read_text("utf-8") for p in pipelines]
-    files = _texts(folders)
+    files = [*_texts(folders), *((name, text.encode()) for name, text in generated)]
     key = ""
     if cached_in is not None:
         key = _key(files, placeholders, mapped, str(today) if bare_filters is False else "")
