@@ -142,6 +142,8 @@ def _add_sentence(fields: dict[str, Value], body: str, pairs: Mapping[str, str])
             put(fields, "source.ip", user[3])
         elif "user.name" not in fields:
             put(fields, "user.name", user[1] or user[2])
+    if fields.get("event.action") in ("user-created", "user-deleted") and "user.name" in fields:
+        fields["user.target.name"] = fields["user.name"]  # who did it is not said
     nbr = fields.get("canh.nbr.ip")
     if nbr is not None:
         fields.setdefault("destination.ip", nbr)
