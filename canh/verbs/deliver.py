@@ -35,12 +35,15 @@ def _deliver(path: Path, ctx: Context, stop: threading.Event) -> int:
     from inventory.errors import OpsError
     from soc.cases import CaseStore
     from soc.delivery import Deliverer, Settings, load
+    from soc.hold_keeper import HoldKeeper
     from soc.known import KnownRules
+    from soc.policy import documents
     from soc.rulesets import libraries
 
     seen = _mark(path)
     settings: Settings | None = load(ctx.province_dir, ctx.province)
-    known = KnownRules(libraries(ctx.province_dir))
+    known = KnownRules(libraries(ctx.province_dir), documents(ctx.province))
+    holds = HoldKeeper(CaseStore(ctx.data_dir), ctx.data_dir)
 
     def fresh() -> Settings | None:
         nonlocal seen
@@ -55,7 +58,14 @@ def _deliver(path: Path, ctx: Context, stop: threading.Event) -> int:
             return None
 
     while settings is not None and not stop.is_set():
-        deliverer = Deliverer(settings, lambda: CaseStore(ctx.data_dir), ctx.data_dir, stop, title_of=known.title_of)
+        deliverer = Deliverer(
+            settings,
+            lambda: CaseStore(ctx.data_dir),
+            ctx.data_dir,
+            stop,
+            title_of=known.title_of,
+            look_after_held=holds.look,
+        )
         settings = deliverer.run(fresh)
     return 0
 

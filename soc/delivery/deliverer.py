@@ -53,15 +53,18 @@ class Deliverer:
         stop: threading.Event,
         *,
         title_of: Callable[[Alert, str], str] = lambda alert, language: alert.title,
+        look_after_held: Callable[[datetime], object] = lambda now: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         send: ways.Send = ways.send,
     ) -> None:
         """cases: opens the store, once for each thread. title_of: an alert's title in a language.
 
+        look_after_held: releases alerts whose change is over (`soc.hold_keeper`).
         Raises DatabaseError.
         """
         self._settings, self._open, self._data_dir, self._title_of = settings, cases, data_dir, title_of
         self._clock, self._send, self._stop = clock, send, stop
+        self._look_after_held = look_after_held
         self._turn = threading.Event()  # other settings came: the channels end
         self._path = data_dir / "deliver.db"
         self._queue, self._cases = Queue(self._path), cases()
@@ -108,6 +111,7 @@ class Deliverer:
     def look(self) -> None:
         """Queue what is new in the case store."""
         now = self._clock()
+        self._look_after_held(now)
         while True:
             seq = self._queue.seq() or 0
             cases = self._cases.since(seq, _PAGE)
@@ -115,7 +119,8 @@ class Deliverer:
                 break
             entries: list[Entry] = []
             for case in cases:
-                if case.created_seq > seq and not is_settled(case):
+                # One that a change of ours explains comes again when it is released, as if it were new.
+                if case.created_seq > seq and not is_settled(case) and case.held_until is None:
                     entries += entries_of(case, self._settings, now)
             self._queue.take(cases[-1].seq, entries, [case.id for case in cases if is_settled(case)], now)
         if now - self._forgotten > _FORGET_EVERY:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +15,11 @@ from hypothesis import strategies as st
 from monitoring.event import Event, Value
 from soc.alert import Alert, Level, Resolution, Status
 from soc.cases import CaseStore
+from soc.delivery import Deliverer, Queue
+from soc.delivery import load as load_settings
 from soc.hold_keeper import HoldKeeper, query_of
 from soc.holds import ENDS, LONGEST, SETTLE, Subject, Verdict, change_of, is_due, judge, latest_end, lost
+from tests.unit.soc.engine_support import lab
 
 T0 = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 PORT = Subject(device="hh-ce1", back="interface-up", field="observer.ingress.interface.name", value="eth1")
@@ -263,6 +267,30 @@ def test_without_an_event_store_nothing_came_back(store: CaseStore, tmp_path: Pa
     journal(tmp_path, at(-1), at(10))
     HoldKeeper(store, tmp_path).look(at(12))
     assert told(store, 0) == ["a1"]
+
+
+def test_delivery_tells_of_a_held_alert_when_it_is_released_and_not_before(store: CaseStore, tmp_path: Path) -> None:
+    (tmp_path / "delivery.yaml").write_text(
+        "console: https://soc.example.vn\nwebhook: {duty: {url: 'https://localhost/'}}\nroutes: {all: {to: [duty]}}\n"
+    )
+    now, settings = [at(0)], load_settings(tmp_path, lab())
+    (tmp_path / "deliver.db").unlink(missing_ok=True)
+    queue = Queue(tmp_path / "deliver.db")
+    queue.take(0, [], [], at(0))
+    deliverer = Deliverer(
+        settings,
+        lambda: CaseStore(tmp_path),
+        tmp_path,
+        threading.Event(),
+        look_after_held=keeper(tmp_path, {}).look,
+        clock=lambda: now[0],
+    )
+    deliverer.look()
+    assert queue.waiting("duty", at(60)) == []
+    journal(tmp_path, at(-1), at(10))
+    now[0] = at(12)
+    deliverer.look()
+    assert queue.waiting("duty", at(60)) == ["a1"]
 
 
 def test_the_event_store_is_asked_for_the_same_thing_of_the_same_device() -> None:
