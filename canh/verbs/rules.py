@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections import Counter
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         if name != "list":
             text = "only these: the name of a folder or of a product, or a path"
             sub.add_argument("only", nargs="*", metavar="NAME", help=text)
+        if name == "check":
+            text = "write the ids of new rules into the register (ids.txt) of each library"
+            sub.add_argument("--register", action="store_true", help=text)
     text = "match events (NDJSON on standard input: ECS or raw Windows JSON), print NDJSON matches"
     sub = verbs.add_parser("eval", help=text, description=text)
     sub.add_argument("--rules", type=Path, action="append", metavar="DIR", required=True, help="folder of Sigma rules")
@@ -66,26 +70,35 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     values = placeholders.of(ctx.province)
     # What the inventory says is of this province: neither for the rules of others, nor for cases to know.
     own = [] if is_eval or is_test or args.rules else [(rule.path, rule.text) for rule in documents(ctx.province)]
-    rules = load(
-        places, values, pipelines=pipelines, bare_filters=is_eval, cached_in=cache.folder(), generated=own
-    )
+    rules = load(places, values, pipelines=pipelines, bare_filters=is_eval, cached_in=cache.folder(), generated=own)
     if is_eval:
         return _eval(rules)
     if args.rules_verb == "list":
         return _list(rules, ctx)
-    return (_check if args.rules_verb == "check" else _test)(rules, args.only, ctx)
+    if args.rules_verb == "test":
+        return _test(rules, args.only, ctx)
+    from soc.rulesets import REGISTER, registered
+
+    owned = tuple(path.resolve() for path in args.rules or libraries(ctx.province_dir) if path.is_dir())
+    for library in owned if args.register else ():
+        (library / REGISTER).write_text(registered(library, rules), "utf-8")
+    return _check(rules, owned, args.only, ctx)
 
 
-def _check(rules: RuleSet, only: list[str], ctx: Context) -> int:
+def _check(rules: RuleSet, owned: tuple[Path, ...], only: list[str], ctx: Context) -> int:
     from soc import placeholders
-    from soc.sigma.check import findings
+    from soc.rulesets import findings
     from soc.sigma.library import named
 
-    found = [f for f in findings(rules, placeholders.of(ctx.province)) if named(f.origin.path, only)]
-    for finding in found:
+    found = findings(rules, placeholders.of(ctx.province), owned, datetime.now(UTC).date())
+    offences = [finding for finding in found.offences if named(finding.origin.path, only)]
+    for finding in offences:
         print(json.dumps({"where": str(finding.origin), "what": finding.reason}) if ctx.json else finding)
-    print(f"{len(rules.rules)} rules, {len(rules.correlations)} correlations, {len(found)} findings", file=sys.stderr)
-    return 1 if found else 0
+    for remark in found.remarks:
+        print(f"remark: {remark}", file=sys.stderr)
+    counts = f"{len(rules.rules)} rules, {len(rules.correlations)} correlations, {len(rules.filters)} filters in force"
+    print(f"{counts}, {len(rules.expired)} over, {len(offences)} findings", file=sys.stderr)
+    return 1 if offences else 0
 
 
 def _test(rules: RuleSet, only: list[str], ctx: Context) -> int:

@@ -14,12 +14,15 @@ from soc.rulesets._replay import Effect, Replay
 from soc.rulesets._report import Report, Taken, as_text
 from soc.rulesets._sets import import_set, remove, reports, sources_here
 from soc.rulesets._sources import Sight, Sources
+from soc.rulesets._whole import REGISTER, Findings, findings, registered
 from soc.rulesets.errors import KeepError, RuleError
 
 __all__ = [
+    "REGISTER",
     "SETS",
     "Draft",
     "Effect",
+    "Findings",
     "KeepError",
     "Library",
     "Plan",
@@ -31,11 +34,13 @@ __all__ = [
     "Taken",
     "as_text",
     "draft",
+    "findings",
     "folders",
     "import_set",
     "keep_filter",
     "keep_rule",
     "libraries",
+    "registered",
     "remove",
     "reports",
     "sources_here",

@@ -47,10 +47,10 @@ _VALIDATORS = (
 )
 
 
-def findings(rules: RuleSet, placeholders: Placeholders) -> list[Refusal]:
-    """Every offence, in order of file and line."""
+def findings(rules: RuleSet, placeholders: Placeholders, more: Sequence[Folder] = ()) -> list[Refusal]:
+    """Every offence, in order of file and line. more: folders of rules that are not for the stream."""
     found = list(rules.refused)
-    for folder in folders(rules):
+    for folder in (*folders(rules), *more):
         found += _incomplete(folder)
         found += _metadata(folder)
         found += _unknown_fields(folder)
@@ -113,7 +113,9 @@ def _fields(document: dict[str, Any], rule: object) -> Iterator[str]:
     for name, selection in document.get("detection", {}).items():
         if name != "condition":
             yield from _keys(selection)
-    yield from document.get("canh", {}).get("group-by", [])
+    ours = document.get("canh", {})
+    scheduled = ours.get("scheduled") or {}
+    yield from (*ours.get("group-by", ()), *scheduled.get("group-by", ()), *filter(None, [scheduled.get("field")]))
 
 
 def _keys(node: Any) -> Iterator[str]:

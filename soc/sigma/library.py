@@ -12,7 +12,8 @@ Lines of a case that begin with `# ` set the scene for what follows:
     # radius: stc-sw1          devices a change of ours may touch without changing them
     # at: 2026-03-01T23:30:00+07:00   the clock says this (a case begins on a Monday at ten in the morning)
     # wait: 90s                time passes
-    # also: port-scan          other rules that rightly fire in this case
+    # repeat: 100              the next line comes so often
+    # also: port-scan          other rules that rightly fire in this case; access/login-failed where two are called so
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _STEP = timedelta(milliseconds=100)
 _TRANSIT = timedelta(milliseconds=200)  # from a line's own time to its receipt
 _SPOOL = UUID("5d1f7a0e-8a51-5c57-9f3c-0a8a6f2f4b11")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
-_KNOWN = ("from", "receiver", "change", "radius", "at", "wait", "also")
+_KNOWN = ("from", "receiver", "change", "radius", "at", "wait", "repeat", "also")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +85,22 @@ def named(path: Path, names: Sequence[str]) -> bool:
 def outcomes(rules: RuleSet, province: Province, only: Iterable[Folder] | None = None) -> Iterator[Outcome]:
     """Run the cases of `only` (default all) against all rules."""
     known = folders(rules)
-    slugs = {folder.slug: folder.rule.id for folder in known}
+    slugs = _named(known)
     # A folder for all: taking one away takes longer than running a case.
     with tempfile.TemporaryDirectory(prefix="canh-cases-") as place:
         data_dirs = (Path(place) / str(number) for number in count())
         for folder in known if only is None else only:
             for case in folder.cases:
                 yield _outcome(case, folder, rules, Scene(case, province, next(data_dirs)), slugs)
+
+
+def _named(known: Iterable[Folder]) -> dict[str, str]:
+    """Ids by `slug` and by `product/slug`; "" for a slug that several have."""
+    ids: dict[str, str] = {}
+    for folder in known:
+        ids[folder.slug] = "" if folder.slug in ids else folder.rule.id
+        ids[f"{folder.path.parent.name}/{folder.slug}"] = folder.rule.id
+    return ids
 
 
 def _outcome(case: Path, folder: Folder, rules: RuleSet, scene: Scene, slugs: dict[str, str]) -> Outcome:
@@ -105,10 +115,13 @@ def _outcome(case: Path, folder: Folder, rules: RuleSet, scene: Scene, slugs: di
     unknown = [slug for slug in scene.also if slug not in slugs]
     if unknown:
         return Outcome(case=case, wrong=f"'also' names {', '.join(unknown)}, which is no rule", fired=fired)
+    several = [slug for slug in scene.also if not slugs[slug]]
+    if several:
+        return Outcome(case=case, wrong=f"several rules are called {', '.join(several)}: say product/name", fired=fired)
     if kind == "miss":
         return Outcome(case=case, wrong="it fires and must not" if folder.rule.id in fired else "", fired=fired)
     declared = set(_feeders(folder.rule, rules)) | {slugs[slug] for slug in scene.also}
-    names = {rule_id: slug for slug, rule_id in slugs.items()}
+    names = {rule_id: slug for slug, rule_id in sorted(slugs.items(), key=lambda known: "/" not in known[0])}
     wrong = ""
     if folder.rule.id not in fired:
         wrong = f"it does not fire ({len(events)} events)"
@@ -148,6 +161,7 @@ class Scene:
         self._clock = START
         self._peer = str(province.soc.service_address)
         self._receiver = "syslog-udp"
+        self._repeat = 1
         self.also: list[str] = []
 
     def events(self) -> list[Event]:
@@ -159,12 +173,15 @@ class Scene:
         for number, line in enumerate(lines, 1):
             if line.startswith(b"# "):
                 self._say(line.decode("utf-8", "replace")[2:], number)
-            elif not line.strip():
                 continue
-            elif self._case.suffix == ".ndjson":
-                events.append(self._event(line, number))
-            else:
-                events.append(pipeline.event_of(self._record(line, number)))
+            if not line.strip():
+                continue
+            times, self._repeat = self._repeat, 1
+            for position in range(len(events) + 1, len(events) + 1 + times):
+                if self._case.suffix == ".ndjson":
+                    events.append(self._event(line, number, position))
+                else:
+                    events.append(pipeline.event_of(self._record(line, position)))
         if not events:
             raise CaseError("it holds no events")
         return events
@@ -181,6 +198,10 @@ class Scene:
             self._clock = _moment(value)
         elif key == "wait":
             self._clock += span(value)
+        elif key == "repeat":
+            if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 10_000:
+                raise CaseError(f"line {number}: 'repeat' wants a number from 1 to 10000")
+            self._repeat = int(value)
         elif key == "also":
             self.also += [slug.strip() for slug in value.split(",")]
         elif key not in _KNOWN:
@@ -210,7 +231,7 @@ class Scene:
         }
         (folder / "case.jsonl").write_text(json.dumps(opened) + "\n", "utf-8")
 
-    def _record(self, line: bytes, number: int) -> SpoolRecord:
+    def _record(self, line: bytes, position: int) -> SpoolRecord:
         stamp = _STAMP.search(line[:120].decode("ascii", "replace"))
         stated = datetime.fromisoformat(stamp[0]).astimezone(UTC) if stamp else self._clock
         # A line from tomorrow or later is a case about wrong clocks; ours goes on.
@@ -218,9 +239,9 @@ class Scene:
             self._clock = stated + _TRANSIT
         else:
             self._clock += _STEP
-        return SpoolRecord(number, number + 1, _SPOOL, self._clock, self._peer, 514, self._receiver, line)
+        return SpoolRecord(position, position + 1, _SPOOL, self._clock, self._peer, 514, self._receiver, line)
 
-    def _event(self, line: bytes, number: int) -> Event:
+    def _event(self, line: bytes, number: int, position: int) -> Event:
         try:
             document = json.loads(line)
             fields = dict(flat(document))
@@ -229,7 +250,7 @@ class Scene:
         self._clock += _STEP
         fields.setdefault("@timestamp", self._clock.isoformat())
         fields.setdefault("event.ingested", fields["@timestamp"])
-        fields.setdefault("event.id", str(uuid5(_SPOOL, str(number))))
+        fields.setdefault("event.id", str(uuid5(_SPOOL, str(position))))
         return Event(fields)
 
 
