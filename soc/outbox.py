@@ -24,6 +24,7 @@ from soc.errors import DatabaseError
 from soc.shelf import SCHEMA, Shelf
 from soc.sigma.loader import RuleSet
 from soc.sigma.matcher import decode
+from soc.sigma.rule import Known
 from soc.sigma.sighting import Judgement, Sighting
 from soc.sigma.window import Entry
 
@@ -268,7 +269,11 @@ class Outbox:
 
 def _about(sighting: Sighting) -> bytes:
     """What is kept of a sighting that waits, beside its place and its event."""
-    later = None if sighting.judgement is None else (*sighting.judgement[:3], tuple(sighting.judgement.entry))
+    later = (
+        None
+        if sighting.judgement is None
+        else (*sighting.judgement[:3], tuple(sighting.judgement.entry), sighting.judgement.known)
+    )
     return orjson.dumps((sighting.received_us, sighting.device, sighting.site, dict(sighting.fields), later))
 
 
@@ -288,10 +293,10 @@ def _sighting(at_us: int, id_: str, rule: str, number: int, about: bytes, event:
     )
 
 
-def _judgement(correlation_id: str, key: str, group: list[list[str]], entry: list[Any]) -> Judgement:
+def _judgement(correlation_id: str, key: str, group: list[list[str]], entry: list[Any], known: str) -> Judgement:
     at_us, id_, rule, values, event = entry
     pairs = tuple((name, value) for name, value in group)
-    return Judgement(correlation_id, key, pairs, Entry(at_us, id_, rule, tuple(values), event))
+    return Judgement(correlation_id, key, pairs, Entry(at_us, id_, rule, tuple(values), event), Known(known))
 
 
 def _episode(body: str) -> Episode:

@@ -53,13 +53,18 @@ class Pending:
         self._hold(key_of(sighting), sighting)
 
     def due(self, clock_us: int) -> Iterator[Sighting]:
-        """What leaves when the clock shows `clock_us`, in order, and what is added meanwhile with it."""
+        """What leaves when the clock shows `clock_us`, in order, and what is added meanwhile and due by then."""
+        while (limit := self._due_until(clock_us)) is not None:
+            yield from self._until(limit)
+
+    def _due_until(self, clock_us: int) -> Key | None:
+        """The last that is due; all that is held before it leaves with it."""
         limit: Key | None = None
         while self._by_due and self._by_due[0][0] <= clock_us:
             _, key = heappop(self._by_due)
             if key in self.held:
                 limit = key if limit is None else max(limit, key)
-        return iter(()) if limit is None else self._until(limit)
+        return limit
 
     def everything(self) -> Iterator[Sighting]:
         """All that is held, in order, and what is added meanwhile."""

@@ -21,7 +21,7 @@ import orjson
 from monitoring.event import Value
 from soc.sigma.aggregates import number_of
 from soc.sigma.correlation_document import MOST_ENTRIES
-from soc.sigma.rule import Correlation, Kind
+from soc.sigma.rule import Correlation, Kind, Known
 from soc.sigma.sighting import Firing, Judgement, Sighting
 from soc.sigma.window import Entry, Window
 
@@ -238,9 +238,10 @@ class Correlator:
             self._changed[correlation.id, key] = window
         if not correlation.terms:
             return _firing(window, key, _named(correlation, values), seen) if window.holds() else None
-        if window.awaits(entry):
-            self._later.append(_judgement(window, key, _named(correlation, values), entry, seen))
-        if not window.meets(entry, waited=False):
+        for known, wait_us in window.awaits(entry):
+            judgement = Judgement(correlation.id, key, _named(correlation, values), entry, known)
+            self._later.append(_at_a_later_moment(judgement, wait_us, seen))
+        if not window.meets(entry, Known.AT_ONCE):
             return None
         return _firing_at(window, key, _named(correlation, values), entry, seen)
 
@@ -248,7 +249,7 @@ class Correlator:
         correlation = self._correlations.get(judgement.correlation_id)
         window = self._found(correlation, judgement.key) if correlation is not None else None
         entry = judgement.entry
-        if window is None or not window.meets(entry, waited=True):
+        if window is None or not window.meets(entry, judgement.known):
             return []
         last = replace(sighting, at_us=entry.at_us, id=entry.id, rule=entry.rule, judgement=None)
         return [replace(_firing_at(window, judgement.key, judgement.group, entry, last), at_us=sighting.at_us)]
@@ -371,14 +372,14 @@ def _firing(window: Window, key: str, group: tuple[tuple[str, str], ...], last: 
 
 
 def _firing_at(window: Window, key: str, group: tuple[tuple[str, str], ...], entry: Entry, last: Sighting) -> Firing:
-    """The timespan that ends with an entry holds."""
+    """The timespan that ends with an entry holds. What has its moment and comes after it is told with itself."""
     return Firing(
         correlation=window.correlation,
         key=key,
         group=group,
         entries=window.entries,
         low=bisect_left(window.entries, (entry.at_us - window.span_us,)),
-        high=bisect_right(window.entries, (entry.at_us, LAST)),
+        high=bisect_right(window.entries, entry),
         rules=window.rules,
         last=last,
         at_us=last.at_us,
@@ -386,16 +387,16 @@ def _firing_at(window: Window, key: str, group: tuple[tuple[str, str], ...], ent
     )
 
 
-def _judgement(window: Window, key: str, group: tuple[tuple[str, str], ...], entry: Entry, seen: Sighting) -> Sighting:
+def _at_a_later_moment(judgement: Judgement, wait_us: int, seen: Sighting) -> Sighting:
     return Sighting(
-        at_us=entry.at_us + window.span_us,
-        id=f"{LAST}{entry.id} {key}",
-        rule=window.correlation.id,
-        received_us=seen.received_us + window.span_us,
+        at_us=seen.at_us + wait_us,
+        id=f"{LAST}{judgement.entry.id} {judgement.known} {judgement.key}",
+        rule=judgement.correlation_id,
+        received_us=seen.received_us + wait_us,
         fields=seen.fields,
         device=seen.device,
         site=seen.site,
-        judgement=Judgement(window.correlation.id, key, group, entry),
+        judgement=judgement,
     )
 
 

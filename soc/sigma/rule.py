@@ -85,6 +85,14 @@ class Kind(StrEnum):
 NEEDS_FIELD = frozenset(Kind) - {Kind.EVENT_COUNT, Kind.TEMPORAL, Kind.TEMPORAL_ORDERED}
 
 
+class Known(StrEnum):
+    """When it can be told whether a term holds with a match as its last one."""
+
+    AT_ONCE = "at-once"
+    WITH_ITS_MOMENT = "with-its-moment"  # when all that has the same time is there, too
+    AFTERWARDS = "afterwards"  # when the timespan after it is over
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
     """One way in which an expression over rules holds: all of `has`, and none of the others in its place."""
@@ -97,6 +105,10 @@ class Term:
     @property
     def lacks(self) -> tuple[str, ...]:
         return (*self.before, *self.between, *self.after)
+
+    @property
+    def known(self) -> Known:
+        return Known.AFTERWARDS if self.after else Known.WITH_ITS_MOMENT if self.lacks else Known.AT_ONCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

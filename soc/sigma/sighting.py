@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from monitoring.event import Value
-from soc.sigma.rule import Correlation
+from soc.sigma.rule import Correlation, Known
 from soc.sigma.window import Entry
 
 
 class Judgement(NamedTuple):
-    """A group to look at once more, when what follows a match is known."""
+    """A group to look at once more, when what has the same moment as a match, or follows it, is known."""
 
     correlation_id: str
     key: str
     group: tuple[tuple[str, str], ...]
     entry: Entry
+    known: Known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

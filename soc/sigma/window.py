@@ -11,7 +11,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
 
 from soc.sigma.aggregates import Entry, Key, Moments, aggregate_of
-from soc.sigma.rule import Correlation
+from soc.sigma.rule import Correlation, Known
 
 __all__ = ["COMPARE", "Entry", "Key", "Window", "microseconds"]
 
@@ -104,23 +104,27 @@ class Window:
         value = self.aggregate.value()
         return value is not None and all(COMPARE[op](value, limit) for op, limit in self.correlation.conditions)
 
-    def meets(self, end: Entry, *, waited: bool) -> bool:
+    def meets(self, end: Entry, when: Known) -> bool:
         """Whether a term of the expression holds for the timespan that ends with this match.
 
-        waited: all that follows within the timespan is in the window; terms that ask for it are looked at then only.
+        when: what is in the window by now; only terms that can be decided then, and not before, are looked at.
         """
         moments = self.aggregate
         return isinstance(moments, Moments) and any(
-            (end.rule in term.has or not term.lacks) and moments.meets(term, end.at_us, self.span_us)
+            moments.meets(term, end.at_us, self.span_us)
             for term in self.correlation.terms
-            if bool(term.after) is waited
+            if term.known is when and (end.rule in term.has or not term.lacks)
         )
 
-    def awaits(self, end: Entry) -> bool:
-        """Whether a term has to be looked at when the timespan after this match is over."""
+    def awaits(self, end: Entry) -> list[tuple[Known, int]]:
+        """When terms that lack something have to be looked at with this match as the last, and how much later."""
         ordered = isinstance(self.aggregate, Moments) and self.aggregate.ordered
-        terms = (term for term in self.correlation.terms if term.after)
-        return any(end.rule in (term.has[-1:] if ordered else term.has) for term in terms)
+        later = dict.fromkeys(
+            term.known
+            for term in self.correlation.terms
+            if term.lacks and end.rule in (term.has[-1:] if ordered and term.after else term.has)
+        )
+        return [(known, self.span_us if known is Known.AFTERWARDS else 0) for known in later]
 
     def _bound(self) -> int:
         over = max(0, len(self.entries) - self.most)

@@ -224,10 +224,10 @@ def _in_order(rules: Sequence[str], seen: Sequence[Seen]) -> bool:
 
 def _term_holds(term: Term, last: Seen, seen: list[Seen], around: list[Seen], *, ordered: bool) -> bool:
     """By the definition in docs/decisions/0005-correlation.md."""
-    if term.lacks and last.rule not in term.has:
+    if term.lacks and last.rule not in (term.has[-1:] if ordered and term.after else term.has):
         return False
     # Equal times count as in order: what has the moment of the last match belongs to it, once that can be known.
-    now = [s for s in around if s.at_us <= last.at_us] if term.after else seen
+    now = [s for s in around if s.at_us <= last.at_us] if term.lacks else seen
     if not ordered:
         rules = {s.rule for s in now}
         return (
