@@ -139,6 +139,9 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
         _add_audited(fields)
     _add_state(fields)
     _add_routing(fields, code)
+    grave = str(fields.get("canh.junos.threat_severity", "")).lower()
+    if grave in ("critical", "high", "medium", "low"):
+        fields["canh.attack.severity"] = grave
     if code.startswith("AV_") and "junos@2636" in line.structured:
         put(fields, "threat.indicator.name", structured_pairs(line.structured).get("name"))
         if fields.get("url.full") == fields.get("threat.indicator.name"):
