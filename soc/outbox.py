@@ -168,7 +168,7 @@ class Outbox:
         windows, episodes = detection.correlator.changes(), detection.episodes.changes()
         run, many = self._db.execute, self._db.executemany
         self.shelf.write(windows.windows)
-        detection.correlator.let_go(self.shelf.let_go(windows.limits))
+        detection.correlator.written(self.shelf.let_go(windows.limits))
         many("INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?)", episodes.copies)
         for alert, entry in windows.copied:
             self._copy(alert, entry)

@@ -174,21 +174,23 @@ class Shelf:
 
     def let_go_copies(self, clock_us: int) -> None:
         """Remove copies no window can reach any more, and beyond the bound those that would go next."""
-        self._remove_events("n < ?", (number_of_event(clock_us, 0),))
-        while self.event_octets > self._most_event_octets:
-            self.counts["copies_evicted"] += self._remove_events("n > ?", (0,))
+        unreachable = "SELECT n, length(body) FROM event WHERE n < ? ORDER BY n LIMIT ?"
+        self._remove_copies(self._db.execute(unreachable, (number_of_event(clock_us, 0), _AT_ONCE)).fetchall())
+        over = self.event_octets - self._most_event_octets
+        if over > 0:
+            gone: list[tuple[int, int]] = []
+            for n, octets in self._db.execute("SELECT n, length(body) FROM event ORDER BY n"):
+                gone.append((n, octets))
+                over -= octets
+                if over <= -self._most_event_octets // 64:
+                    break
+            self._remove_copies(gone)
+            self.counts["copies_evicted"] += len(gone)
 
-    def _remove_events(self, where: str, values: Sequence[int]) -> int:
-        query = f"SELECT n, length(body) FROM event WHERE {where} ORDER BY n LIMIT {_AT_ONCE}"  # noqa: S608
-        gone = self._db.execute(query, values).fetchall()
+    def _remove_copies(self, gone: Sequence[tuple[int, int]]) -> None:
         if gone:
             self._db.execute("DELETE FROM event WHERE n <= ?", (gone[-1][0],))
             self.event_octets -= sum(octets for _, octets in gone)
-        return len(gone)
-
-    def event(self, number: int) -> bytes | None:
-        row = self._db.execute("SELECT body FROM event WHERE n = ?", (number,)).fetchone()
-        return row[0] if row else None
 
 
 def number_of_event(until_us: int, serial: int) -> int:

@@ -209,7 +209,7 @@ def aggregate_of(correlation: Correlation) -> Aggregate:
             return Ranks(correlation.percentile)
 
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def number_of(text: str) -> float | None:

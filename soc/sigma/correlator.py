@@ -142,10 +142,12 @@ class Correlator:
         for where in [where for where, window in self._windows.items() if window.touched_us < limits[where[0]]]:
             self._forget(where)
 
-    def let_go(self, numbers: frozenset[int]) -> None:
-        """Groups the shelf had to let go of."""
-        for where in [where for where, window in self._windows.items() if window.number in numbers]:
-            self._forget(where)
+    def written(self, let_go: frozenset[int]) -> None:
+        """What `changes` gave is on the shelf. let_go: the numbers of groups the shelf has no room for."""
+        if let_go:
+            for where in [where for where, window in self._windows.items() if window.number in let_go]:
+                self._forget(where)
+        self._make_room()
 
     def keep(self, alert_id: str, entries: Iterable[Entry]) -> None:
         """Let an alert have the events behind these entries."""
