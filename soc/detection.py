@@ -86,7 +86,8 @@ class Detection:
         if tick_us > self._expired_us:
             self._expired_us = tick_us
             self.correlator.expire(tick_us - self.pending.lateness_us)
-            self.episodes.expire(tick_us - self.pending.lateness_us)
+            # What belongs to an episode may itself be as late as the one before it was early.
+            self.episodes.expire(tick_us - 2 * self.pending.lateness_us)
 
     @property
     def is_heavy(self) -> bool:
