@@ -103,9 +103,13 @@ def _call(columns: list[str]) -> dict[str, Value] | None:
         "event.outcome": "success" if columns[14] == "ANSWERED" else "failure",
         "canh.sip.duration_s": int(columns[13][:9]),
     }
-    for name, value in (("source.user.name", columns[1]), ("destination.user.name", columns[2]),
-                        ("@timestamp", columns[11]), ("canh.session.id", columns[16] if len(columns) > 16 else "")):  # fmt: skip
-        put(fields, name, value)
+    for name, at in (
+        ("source.user.name", 1),
+        ("destination.user.name", 2),
+        ("@timestamp", 11),
+        ("canh.session.id", 16),
+    ):
+        put(fields, name, columns[at] if at < len(columns) else "")
     return fields
 
 

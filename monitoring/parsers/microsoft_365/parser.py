@@ -45,7 +45,9 @@ def _add_parameters(fields: dict[str, Value], written: object) -> None:
         hides = [word for name, word in _HIDES.items() if given.get(name, "False") not in ("False", "")]
         if hides:
             fields["canh.mail.rule_action"] = hides[0]
-        put(fields, "canh.mail.rule_words", given.get("SubjectOrBodyContainsWords") or given.get("SubjectContainsWords"))
+        put(
+            fields, "canh.mail.rule_words", given.get("SubjectOrBodyContainsWords") or given.get("SubjectContainsWords")
+        )
     if fields.get("event.action") == "mailbox-permission-changed":
         put(fields, "canh.mail.permission", given.get("AccessRights", "")[:256])
         put(fields, "user.target.name", given.get("User") or given.get("Trustee"))

@@ -38,7 +38,12 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
         fields["event.outcome"] = "success"
     reason = fields.get("event.reason")
     if fields.get("event.action") == "db-query" and isinstance(reason, str) and reason.isdecimal():
-        fields |= {"event.action": "db-error", "event.code": reason, "event.outcome": "failure", "event.type": ("error",)}
+        fields |= {
+            "event.action": "db-error",
+            "event.code": reason,
+            "event.outcome": "failure",
+            "event.type": ("error",),
+        }
     source = fields.get("source.domain")
     if isinstance(source, str) and source == "localhost" and "source.ip" not in fields:
         put(fields, "canh.session.type", "local")
