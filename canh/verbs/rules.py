@@ -9,13 +9,18 @@ import sys
 from collections import Counter
 from datetime import UTC, datetime
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from canh.context import Context
 
 if TYPE_CHECKING:  # loading the engine costs what `canh --help` should not
+    from soc.scheduled import Scheduled
     from soc.sigma import RuleSet
+    from soc.sigma.rule import Refusal
+
+    Asked = tuple[tuple[Scheduled, ...], tuple[Refusal, ...]]  # scheduled rules, and those refused
 
 HELP = "check, test and list the detection rules; evaluate rules over events on standard input"
 _CHUNK = 2000  # events a batch
@@ -73,61 +78,72 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     rules = load(places, values, pipelines=pipelines, bare_filters=is_eval, cached_in=cache.folder(), generated=own)
     if is_eval:
         return _eval(rules)
+    from soc import scheduled
+
+    asked = scheduled.load((p for p in places if p.is_dir()), values)
     if args.rules_verb == "list":
-        return _list(rules, ctx)
+        return _list(rules, asked, ctx)
     if args.rules_verb == "test":
-        return _test(rules, args.only, ctx)
+        return _test(rules, asked, args.only, ctx)
     from soc.rulesets import REGISTER, registered
 
     owned = tuple(path.resolve() for path in args.rules or libraries(ctx.province_dir) if path.is_dir())
     for library in owned if args.register else ():
         (library / REGISTER).write_text(registered(library, rules), "utf-8")
-    return _check(rules, owned, args.only, ctx)
+    return _check(rules, asked, owned, args.only, ctx)
 
 
-def _check(rules: RuleSet, owned: tuple[Path, ...], only: list[str], ctx: Context) -> int:
+def _check(rules: RuleSet, asked: Asked, owned: tuple[Path, ...], only: list[str], ctx: Context) -> int:
     from soc import placeholders
     from soc.rulesets import findings
+    from soc.scheduled.cases import folders as scheduled_folders
+    from soc.sigma.check import of_folders
     from soc.sigma.library import named
 
     found = findings(rules, placeholders.of(ctx.province), owned, datetime.now(UTC).date())
-    offences = [finding for finding in found.offences if named(finding.origin.path, only)]
+    everything = [*found.offences, *asked[1], *of_folders(scheduled_folders(asked[0]))]
+    offences = [finding for finding in everything if named(finding.origin.path, only)]
     for finding in offences:
         print(json.dumps({"where": str(finding.origin), "what": finding.reason}) if ctx.json else finding)
     for remark in found.remarks:
         print(f"remark: {remark}", file=sys.stderr)
-    counts = f"{len(rules.rules)} rules, {len(rules.correlations)} correlations, {len(rules.filters)} filters in force"
-    print(f"{counts}, {len(rules.expired)} over, {len(offences)} findings", file=sys.stderr)
+    counts = f"{len(rules.rules)} rules, {len(rules.correlations)} correlations, {len(asked[0])} scheduled"
+    filters = f"{len(rules.filters)} filters in force"
+    print(f"{counts}, {filters}, {len(rules.expired)} over, {len(offences)} findings", file=sys.stderr)
     return 1 if offences else 0
 
 
-def _test(rules: RuleSet, only: list[str], ctx: Context) -> int:
+def _test(rules: RuleSet, asked: Asked, only: list[str], ctx: Context) -> int:
+    from soc.scheduled import cases
     from soc.sigma.library import folders, named, outcomes
 
     count = Counter[bool]()
-    for outcome in outcomes(rules, ctx.province, [folder for folder in folders(rules) if named(folder.path, only)]):
+    stream = [folder for folder in folders(rules) if named(folder.path, only)]
+    scheduled = [rule for rule in asked[0] if named(rule.origin.path, only)]
+    for outcome in chain(outcomes(rules, ctx.province, stream), cases.outcomes(scheduled, ctx.province)):
         count[not outcome.wrong] += 1
         case = str(outcome.case)
         if ctx.json:
             print(json.dumps({"case": case, "ok": not outcome.wrong, "why": outcome.wrong}))
         elif outcome.wrong:
             print(f"{case}: {outcome.wrong}")
-    refused = [refusal for refusal in rules.refused if named(refusal.origin.path, only)]
+    refused = [refusal for refusal in (*rules.refused, *asked[1]) if named(refusal.origin.path, only)]
     for refusal in refused:
         print(f"refused: {refusal}", file=sys.stderr)
     print(f"{count[True]} cases right, {count[False]} wrong, {len(refused)} rules refused", file=sys.stderr)
     return 1 if count[False] or refused else 0
 
 
-def _list(rules: RuleSet, ctx: Context) -> int:
+def _list(rules: RuleSet, asked: Asked, ctx: Context) -> int:
     from soc.policy import documents
     from soc.rulesets import reports
+    from soc.scheduled import Scheduled
     from soc.sigma import Correlation
 
     of_inventory = {rule.rule_id for rule in documents(ctx.province)}
     imported = {rule.id: (report.name, rule) for report in reports(ctx.data_dir) for rule in report.loaded}
-    for rule in sorted(rules.all, key=lambda r: str(r.origin.path)):
-        kind = str(rule.kind) if isinstance(rule, Correlation) else "rule"
+    for rule in sorted((*rules.all, *asked[0]), key=lambda r: str(r.origin.path)):
+        kind = str(rule.kind) if isinstance(rule, Correlation | Scheduled) else "rule"
         if ctx.json:
             document = {
                 "id": rule.id,
@@ -146,7 +162,7 @@ def _list(rules: RuleSet, ctx: Context) -> int:
             print(json.dumps(document, ensure_ascii=False))
         else:
             print(f"{rule.level:<13} {kind:<16} {rule.origin.path.parent.name:<26} {rule.title}")
-    for refusal in rules.refused:
+    for refusal in (*rules.refused, *asked[1]):
         print(f"refused: {refusal}", file=sys.stderr)
     return 0
 

@@ -14,12 +14,18 @@ from typing import IO, cast
 
 from canh.context import Context
 from canh.supervisor import Child, supervise
-from canh.verbs import collect, deliver, detect, serve
+from canh.verbs import collect, deliver, detect, schedule, serve
 from inventory.errors import OpsError
 
 HELP = "collectors + detection + delivery + console in one process tree (until SIGTERM)"
 
-PARTS: dict[str, ModuleType] = {"collect": collect, "detect": detect, "deliver": deliver, "serve": serve}
+PARTS: dict[str, ModuleType] = {
+    "collect": collect,
+    "detect": detect,
+    "schedule": schedule,
+    "deliver": deliver,
+    "serve": serve,
+}
 
 
 class RunError(OpsError):

@@ -45,7 +45,7 @@ def findings(rules: RuleSet, placeholders: Placeholders, libraries: Sequence[Pat
     """Everything at once, in order of file and line. libraries: the folders whose rules have notes and cases."""
     own = [folder for folder in folders_of(rules) if _is_below(folder.path, libraries)]
     found = [
-        *check.findings(rules, placeholders, own),
+        *check.findings(rules, placeholders),
         *_same(own),
         *_cases(own),
         *_tags(own),

@@ -47,15 +47,19 @@ _VALIDATORS = (
 )
 
 
-def findings(rules: RuleSet, placeholders: Placeholders, more: Sequence[Folder] = ()) -> list[Refusal]:
-    """Every offence, in order of file and line. more: folders of rules that are not for the stream."""
-    found = list(rules.refused)
-    for folder in (*folders(rules), *more):
-        found += _incomplete(folder)
-        found += _metadata(folder)
-        found += _unknown_fields(folder)
-    found += _conventions(folders(rules), placeholders)
+def findings(rules: RuleSet, placeholders: Placeholders) -> list[Refusal]:
+    """Every offence, in order of file and line."""
+    library = folders(rules)
+    found = [*rules.refused, *of_folders(library), *_conventions(library, placeholders)]
     return sorted(found, key=lambda f: (str(f.origin.path), f.origin.line, f.reason))
+
+
+def of_folders(library: Iterable[Folder]) -> Iterator[Refusal]:
+    """What folders lack, whatever kind of rule they hold."""
+    for folder in library:
+        yield from _incomplete(folder)
+        yield from _metadata(folder)
+        yield from _unknown_fields(folder)
 
 
 def _incomplete(folder: Folder) -> Iterator[Refusal]:

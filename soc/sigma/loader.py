@@ -207,6 +207,8 @@ def _read(
         try:
             if not isinstance(part, dict):
                 raise ExpandError("a mapping is expected")
+            if _is_scheduled(part):
+                continue  # for the store, not for the stream: soc.scheduled
             if "correlation" in part:
                 ours = part.get("canh") or {}
                 correlations.append(correlation_of(part, origin, _digest(text), str(ours.get("title_vi", ""))))
@@ -217,6 +219,11 @@ def _read(
                 documents.append(_Document(origin, yaml.safe_dump(whole, allow_unicode=True, sort_keys=False), ours))
         except (ExpandError, CorrelationError, FilterError) as error:
             refused.append(Refusal(origin=replace(origin, line=_line_about(text, str(error))), reason=str(error)))
+
+
+def _is_scheduled(part: Mapping[str, Any]) -> bool:
+    ours = part.get("canh")
+    return isinstance(ours, Mapping) and "scheduled" in ours
 
 
 def _ours(written: object) -> Mapping[str, Any]:

@@ -1,0 +1,9 @@
+"""Rules on what a stream cannot say: a value never seen before, a rare one, nothing where something should be.
+
+Sigma documents with `canh.scheduled`, asked of the store (either one) every so often; alerts go to the case store.
+"""
+
+from soc.scheduled.rule import Scheduled, is_scheduled, load
+from soc.scheduled.runner import Ran, Runner
+
+__all__ = ["Ran", "Runner", "Scheduled", "is_scheduled", "load"]
