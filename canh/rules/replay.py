@@ -54,11 +54,14 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
 def library_of(ctx: Context) -> Library:
     """All that detection loads."""
     from soc import placeholders
+    from soc.policy import documents
     from soc.rulesets import Library, folders
     from soc.sigma import load
 
     values = placeholders.of(ctx.province)
-    return Library(rules=load(folders(ctx.province_dir, ctx.data_dir), values), placeholders=values)
+    generated = tuple((rule.path, rule.text) for rule in documents(ctx.province))
+    rules = load(folders(ctx.province_dir, ctx.data_dir), values, generated=generated)
+    return Library(rules=rules, placeholders=values, generated=generated)
 
 
 def documents_in(place: Path) -> list[Path]:
@@ -84,8 +87,9 @@ def replayed(plan: Plan, ctx: Context, start: str | None, end: str | None, *, qu
     low = max(moment_of(start, ctx) or last - timedelta(days=DAYS), there[0])
     high = min(moment_of(end, ctx) or last, last)
     began = told = time.monotonic()
+    query = plan.reach
     for begin, until in _slices(low, high):
-        replay.take(store.scan("", begin, until, oldest_first=True))
+        replay.take(store.scan(query, begin, until, oldest_first=True))
         if not quiet and time.monotonic() - told >= TELL_EVERY_S:
             told = time.monotonic()
             share = (until - low) / (high - low)

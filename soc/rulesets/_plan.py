@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from soc.placeholders import Placeholders
+from soc.rulesets._reach import reach_of
 from soc.sigma import AnyRule, Correlation, RuleSet, load
 from soc.sigma.errors import RuleError
 
@@ -27,6 +28,11 @@ class Plan:
     told: tuple[AnyRule, ...]  # as they are after, else before; in order of title
     is_change: bool  # False: the rules as they are
 
+    @property
+    def reach(self) -> str:
+        """A query for every stored event that can matter."""
+        return reach_of((*self.before.rules, *self.after.rules))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
@@ -34,6 +40,7 @@ class Library:
 
     rules: RuleSet
     placeholders: Placeholders
+    generated: tuple[tuple[str, str], ...] = ()  # rules that stand in no file: the path they go by, and their text
     today: date | None = None
 
     def named(self, name: str) -> AnyRule:
@@ -57,7 +64,7 @@ class Library:
         given = {path.resolve() for path in files}
         ids = {name for path in files for name in _written(path)}
         kept = [r for r in self.rules.all if r.id not in ids and r.origin.path.resolve() not in given]
-        after = load(_unique([*_paths(kept), *self._filters(), *files]), self.placeholders, today=self.today)
+        after = self._loaded([*_paths(kept), *self._filters(), *files])
         for refusal in after.refused:
             if refusal.origin.path.resolve() in given:
                 raise RuleError(f"it cannot be used: {refusal.reason}", where=refusal.origin)
@@ -76,7 +83,14 @@ class Library:
 
     def _part(self, rules: RuleSet, ids: set[str], more: Sequence[Path] = ()) -> RuleSet:
         places = [r.origin.path for r in rules.all if r.id in ids]
-        return load(_unique([*places, *self._filters(), *more]), self.placeholders, today=self.today)
+        return self._loaded([*places, *self._filters(), *more])
+
+    def _loaded(self, places: Iterable[Path]) -> RuleSet:
+        made = {Path(name): (name, text) for name, text in self.generated}
+        wanted = _unique(places)
+        files = [path for path in wanted if path not in made]
+        generated = [made[path] for path in wanted if path in made]
+        return load(files, self.placeholders, today=self.today, generated=generated)
 
     def _filters(self) -> list[Path]:
         return [f.origin.path for f in (*self.rules.filters, *self.rules.expired)]

@@ -11,8 +11,13 @@ from typing import Any
 import pytest
 
 from canh.cli import main
+from monitoring.store import StoreWriter, reader
 from soc.rulesets import Library, Replay, _folders
-from tests.unit.soc.engine_support import FAILED, correlation, rules_of
+from soc.rulesets._reach import reach_of
+from soc.rulesets._sources import golden_events
+from soc.sigma import LogSource, Matcher, encode
+from tests.unit.monitoring.stored import NOON, event, put
+from tests.unit.soc.engine_support import FAILED, correlation, own_rules, rules_of
 from tests.unit.soc.stored_days import COUNTED, province_with_rules, stored
 from tests.unit.soc.test_rulesets_import import laid
 
@@ -105,7 +110,6 @@ def test_text_for_people_says_the_same(data: Path, province: Path, capsys: pytes
 
 
 def test_replay_and_the_stream_raise_the_same(data: Path, tmp_path: Path) -> None:
-    from monitoring.store import reader
     from tests.unit.soc.engine_support import alerts, run
 
     rules = rules_of(tmp_path, FAILED, COUNTED)
@@ -127,3 +131,29 @@ def test_what_is_no_rule_is_told(
     path = filter_file(tmp_path / "new", rule="no-such-rule")
     assert main([*start, "--filter", str(path)]) == 2
     assert "of no rule that is loaded" in capsys.readouterr().err
+
+
+def test_no_event_a_rule_meets_is_left_unread(tmp_path: Path) -> None:
+    """Of everything the parsers are known to make, held against every shipped rule."""
+    made = [fields for events in golden_events().values() for fields in events]
+    events = [
+        event(number, NOON + timedelta(seconds=number), **{**_tuples(fields), "canh.receiver": "syslog-tls"})
+        for number, fields in enumerate(made)
+    ]
+    with StoreWriter(tmp_path) as writer:
+        put(writer, events)
+    store = reader(tmp_path)
+    met: dict[LogSource, set[int]] = {}
+    for match in Matcher(own_rules()).match([encode(one) for one in events]):
+        met.setdefault(match.rule.logsource, set()).add(match.event)
+    assert len(met) > 10
+    for source in met:
+        one = next(rule for rule in own_rules().rules if rule.logsource == source)
+        if query := reach_of([one]):
+            read = {int(found.id[-12:]) for found in store.scan(query)}
+            assert met[source] <= read, source
+
+
+def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    return {name: value for name, value in given.items() if not name.startswith("@")}
