@@ -82,7 +82,7 @@ def test_the_engine_agrees_with_every_rule_alone(tmp_path: Path) -> None:
     lines = []
     for folder in folders(rules):
         for case in folder.cases:
-            data_dir = tmp_path / folder.slug / case.name
+            data_dir = tmp_path / folder.path.parent.name / folder.slug / case.name
             data_dir.mkdir(parents=True)
             lines += [encode(one) for one in Scene(case, lab(), data_dir).events()]
     together = {(match.event, match.rule.id) for match in Matcher(rules).match(lines)}
