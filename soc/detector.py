@@ -144,7 +144,8 @@ class Detector:
         self.detection.advance(microseconds(now - _BEHIND) if taken.clock_us is None else taken.clock_us, now)
         self._unsaved |= self._tails.positions != before or len(self.detection.pending.held) != waiting
         self._unsaved |= self.detection.episodes.is_changed
-        is_due = time.monotonic() - self._committed_at >= _COMMIT_S
+        is_due = time.monotonic() - self._committed_at >= _COMMIT_S or self.detection.is_heavy
+        is_due |= self.detection.is_heavy
         if self.detection.episodes.raised != raised or (self._unsaved and is_due):
             self.commit()
         self._deliver()

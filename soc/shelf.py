@@ -94,7 +94,7 @@ class Shelf:
         since = (first[0], first[1])
         entries = [entry for (body,) in chunks for entry in _entries(body, rules) if entry[:2] >= since]
         fresh = [entry for entry in _entries(tail, rules) if entry[:2] >= since]
-        sealed_chunks = [(seq, last_us) for seq, last_us in orjson.loads(sealed)] if sealed else []
+        sealed_chunks = tuple((seq, last_us) for seq, last_us in orjson.loads(sealed)) if sealed else ()
         return Stored(g, touched_us, entries + fresh, fresh, sealed_chunks)
 
     def write(self, windows: Mapping[tuple[str, str], Window]) -> None:
@@ -111,7 +111,8 @@ class Shelf:
             if len(window.fresh) > _TAIL:
                 self._seal(window, first, chunks)
             while window.sealed and window.sealed[0][1] < first.at_us:
-                spent.append((window.number, window.sealed.pop(0)[0]))
+                spent.append((window.number, window.sealed[0][0]))
+                window.sealed = window.sealed[1:]
             sealed = orjson.dumps(window.sealed) if window.sealed else None
             row = (window.touched_us, *first[:2], _packed(window.fresh, correlation.rules), sealed)
             if not is_new:
@@ -131,7 +132,7 @@ class Shelf:
         if len(window.fresh) <= _TAIL:
             return
         seq = window.sealed[-1][0] + 1 if window.sealed else 1
-        window.sealed.append((seq, max(entry.at_us for entry in window.fresh)))
+        window.sealed = (*window.sealed, (seq, max(entry.at_us for entry in window.fresh)))
         chunks.append((window.number, seq, _packed(window.fresh, window.correlation.rules)))
         window.fresh = []
 

@@ -39,6 +39,8 @@ class Aggregate(Protocol):
 class Events:
     """event_count"""
 
+    __slots__ = ("n",)
+
     def __init__(self) -> None:
         self.n = 0
 
@@ -54,6 +56,8 @@ class Events:
 
 class Distinct:
     """value_count: distinct values; every value of a field that has several counts."""
+
+    __slots__ = ("counts",)
 
     def __init__(self) -> None:
         self.counts = Counter[str]()
@@ -76,6 +80,8 @@ class Moments:
 
     Equal times are in order, whichever way round: many senders tell whole seconds.
     """
+
+    __slots__ = ("of", "ordered", "rules")
 
     def __init__(self, rules: Sequence[str], *, ordered: bool) -> None:
         self.rules, self.ordered = rules, ordered
@@ -145,6 +151,8 @@ _SCALE = 1074  # every double is a whole multiple of 2 ** -1074
 class Sum:
     """value_sum and value_avg, exact: floats added one by one would depend on the order, and overflow."""
 
+    __slots__ = ("average", "n", "total")
+
     def __init__(self, *, average: bool) -> None:
         self.average, self.total, self.n = average, 0, 0
 
@@ -169,6 +177,8 @@ class Sum:
 
 class Ranks:
     """value_median and value_percentile: linear between the two nearest values."""
+
+    __slots__ = ("percentile", "sorted")
 
     def __init__(self, percentile: float) -> None:
         self.percentile = percentile

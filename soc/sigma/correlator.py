@@ -51,7 +51,7 @@ class Stored(NamedTuple):
     touched_us: int
     entries: list[Entry]  # in the order in which they came
     fresh: list[Entry]  # the last of them, which stand in no chunk yet
-    sealed: list[tuple[int, int]]
+    sealed: tuple[tuple[int, int], ...]  # chunks: sequence number, newest event time
 
 
 class Shelf(Protocol):

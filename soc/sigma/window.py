@@ -55,7 +55,7 @@ class Window:
         self.entries: list[Entry] = list(entries)
         self.number = 0
         self.fresh: list[Entry] = []
-        self.sealed: list[tuple[int, int]] = []  # sequence number and newest event time of each chunk
+        self.sealed: tuple[tuple[int, int], ...] = ()  # sequence number and newest event time of each chunk
         self._by_id: dict[str, Entry] | None = None  # of a window that correlations feed
         for entry in self.entries:
             self.aggregate.add(entry)
