@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from canh.context import Context
@@ -32,11 +33,68 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     from monitoring.stats import balance_of
 
     balance = balance_of(ctx.data_dir)
+    others = {name: _said(ctx.data_dir / "stats" / f"{name}.json") for name in ("detect", "deliver", "scheduled")}
     if ctx.json:
-        print(json.dumps(balance.document(), ensure_ascii=False))
+        print(json.dumps(balance.document() | others, ensure_ascii=False))
     else:
         _show(balance)
+        for line in (*_detection(others["detect"]), *_delivery(others["deliver"]), *_scheduled(others["scheduled"])):
+            print(printable(line))
     return 0 if balance.balances else 1
+
+
+def _said(path: Path) -> dict[str, Any] | None:
+    """What a part of the platform says of itself, None when it never ran."""
+    try:
+        said = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return said if isinstance(said, dict) else None
+
+
+# Counters of detection that say something was cut, late or let go: shown when they are not 0.
+_LET_GO = {
+    "unreadable_events": "events the engine could not read",
+    "no_event": "records that gave no event",
+    "late": "matches later than the lateness",
+    "late_beyond_window": "matches too late for their window",
+    "released_early": "matches counted early, the buffer was full",
+    "groups_evicted": "groups of correlations let go",
+    "entries_evicted": "matches let go from full groups",
+    "episodes_evicted": "episodes ended early",
+}
+
+
+def _detection(said: Mapping[str, Any] | None) -> Iterator[str]:
+    if said is None:
+        return
+    numbers = f"{said.get('events', 0)} events, {said.get('matches', 0)} matches, {said.get('alerts', 0)} alerts"
+    rules = f"{said.get('rules', 0)} rules and {said.get('correlations', 0)} correlations"
+    yield f"detection: {numbers}; {rules}; {said.get('octets_behind', 0)} octets behind (as of {said.get('at', '?')})"
+    for name in sorted(name for name in said if name in _LET_GO or name.endswith("_evicted")):
+        if said[name]:
+            yield f"detection: {_LET_GO.get(name, name)}: {said[name]}"
+    for refusal in said.get("refused_rules") or ():
+        yield f"detection: rule refused: {refusal}"
+    if said.get("trouble"):
+        yield "detection: " + " ".join(str(said["trouble"]).split())
+
+
+def _delivery(said: Mapping[str, Any] | None) -> Iterator[str]:
+    if said is None:
+        return
+    for channel, counts in sorted(dict(said.get("channels") or {}).items()):
+        yield f"delivery: {channel}: " + ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
+    for who, why in sorted(dict(said.get("trouble") or {}).items()):
+        yield f"delivery: {who}: {why}"
+
+
+def _scheduled(said: Mapping[str, Any] | None) -> Iterator[str]:
+    for rule in dict((said or {}).get("rules") or {}).values():
+        if why := rule.get("error") or rule.get("skipped"):
+            yield f"scheduled: {rule.get('title')}: {why}"
+        if rule.get("left_out"):
+            yield f"scheduled: {rule.get('title')}: {rule['left_out']} counts did not fit"
 
 
 SUSPICIONS = {
