@@ -104,13 +104,15 @@ impl<'e, 'a> View<'e, 'a> {
 
 impl Looked for View<'_, '_> {
     /// The field itself; else what stands under one of its other names. An object is no value a rule
-    /// asks for (`user` of a rule is not ECS's object `user`), so another name goes before it.
+    /// asks for (`user` of a rule is not ECS's object `user`), so another name goes before it. A null is as
+    /// good as not there: two of them are not equal, and neither is different from anything.
     fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
-        match self.event.find(path) {
-            None => self.other(path),
+        let found = match self.event.find(path) {
+            None | Some(EventValue::Null) => self.other(path),
             Some(object @ EventValue::Map(_)) => Some(self.other(path).unwrap_or(object)),
             found => found,
-        }
+        };
+        found.filter(|value| !value.is_null())
     }
 
     fn any_string_value(&self, pred: &dyn Fn(&str) -> bool) -> bool {

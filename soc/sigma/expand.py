@@ -18,7 +18,8 @@ from typing import Any
 from soc.placeholders import Placeholders
 from soc.sigma.condition import negated
 
-_NAME = re.compile(r"(?<!\\)%(\w+)%")
+# An odd number of backslashes before it makes a percent sign stand for itself; two or four are of a path.
+_NAME = re.compile(r"(?:(?<!\\)|(?<=(?<!\\)\\\\)|(?<=(?<!\\)\\\\\\\\))%(\w+)%")
 _NEVER = r"[^\s\S]"  # a regular expression that no text matches
 
 
