@@ -18,7 +18,7 @@ from dataclasses import fields, is_dataclass
 from datetime import date, timedelta
 from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 _MAGIC = b"canh rules 1\n"
 _KEPT = 8  # rule sets; the oldest go
@@ -99,6 +99,8 @@ def plain(value: object) -> Any:
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
+    if isinstance(value, frozenset):
+        return sorted(plain(item) for item in value)
     if isinstance(value, timedelta):
         return value // timedelta(microseconds=1)
     if isinstance(value, Enum):
@@ -129,8 +131,14 @@ def _reader(hint: Any) -> Callable[[Any], Any] | None:
         return maker(hint)
     if hint is Path or (isinstance(hint, type) and issubclass(hint, Enum)):
         return hint
-    return _frozen if getattr(hint, "__origin__", None) is tuple else None
+    if get_origin(hint) in (tuple, frozenset):
+        return _reader_of_many(get_origin(hint), get_args(hint))
+    return None
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+def _reader_of_many(kind: type, parts: tuple[Any, ...]) -> Callable[[Any], Any]:
+    """Of `tuple[X, ...]`, `tuple[X, Y]` or `frozenset[X]`."""
+    readers = [_reader(part) or (lambda value: value) for part in parts if part is not ...]
+    if kind is tuple and ... not in parts:
+        return lambda values: tuple(read(value) for read, value in zip(readers, values, strict=True))
+    return lambda values: kind(map(readers[0], values))

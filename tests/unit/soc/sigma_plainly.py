@@ -99,7 +99,7 @@ def _selection(selection: Any, event: Event) -> bool:
 
 
 def _keyword(word: Any, event: Event) -> bool:
-    pattern = _wild(f"*{word}*", cased=False)
+    pattern = _wild(str(word), "*", "*", cased=False)
     return any(pattern.fullmatch(text) for text in _texts(list(event.values())))
 
 
@@ -151,7 +151,7 @@ def _patterns(value: str, modifiers: list[str]) -> Iterator[re.Pattern[str]]:
     for text in _spelled(value, modifiers):
         before = "*" if {"contains", "endswith"} & set(modifiers) else ""
         after = "*" if {"contains", "startswith"} & set(modifiers) else ""
-        yield _wild(before + text + after, cased="cased" in modifiers)
+        yield _wild(text, before, after, cased="cased" in modifiers)
 
 
 def _spelled(value: str, modifiers: list[str]) -> list[str]:
@@ -171,9 +171,9 @@ def _spelled(value: str, modifiers: list[str]) -> list[str]:
     return [value]
 
 
-def _wild(pattern: str, *, cased: bool) -> re.Pattern[str]:
+def _wild(pattern: str, before: str, after: str, *, cased: bool) -> re.Pattern[str]:
     """`*` and `?` with `\\` before what is meant as it stands; a backslash before anything else is one."""
-    done, at = "", 0
+    done, at = ".*" if before else "", 0
     while at < len(pattern):
         letter = pattern[at]
         if letter == "\\" and pattern[at + 1 : at + 2] in ("*", "?", "\\") and pattern[at + 1 : at + 2]:
@@ -182,6 +182,7 @@ def _wild(pattern: str, *, cased: bool) -> re.Pattern[str]:
         else:
             done += {"*": ".*", "?": "."}.get(letter, re.escape(letter))
         at += 1
+    done += ".*" if after else ""
     return re.compile(done, re.DOTALL | (0 if cased else re.IGNORECASE))
 
 
