@@ -86,4 +86,4 @@ class HoldKeeper:
 def query_of(subject: Subject) -> str:
     """The question for the event store: said by the device itself, or polled from it."""
     device, value = (text.replace("\\", "\\\\").replace('"', '\\"') for text in (subject.device, subject.value))
-    return f'event.action:{subject.back} and host.name:"{device}" and {subject.field}:"{value}"'
+    return f'event.action:{subject.back} AND host.name:"{device}" AND {subject.field}:"{value}"'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,13 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.event import Event, Value
+from monitoring.store import writer
 from soc.alert import Alert, Level, Resolution, Status
 from soc.cases import CaseStore
 from soc.delivery import Deliverer, Queue
 from soc.delivery import load as load_settings
+from soc.detection import Detection
 from soc.hold_keeper import HoldKeeper, query_of
 from soc.holds import ENDS, LONGEST, SETTLE, Subject, Verdict, change_of, is_due, judge, latest_end, lost
-from tests.unit.soc.engine_support import lab
+from soc.outbox import Outbox
+from soc.sigma.library import Scene
+from tests.unit.soc.engine_support import lab, own_rules
 
 T0 = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 PORT = Subject(device="hh-ce1", back="interface-up", field="observer.ingress.interface.name", value="eth1")
@@ -296,7 +301,78 @@ def test_delivery_tells_of_a_held_alert_when_it_is_released_and_not_before(store
 def test_the_event_store_is_asked_for_the_same_thing_of_the_same_device() -> None:
     (subject,) = lost([down(0), down(1)])
     assert subject == PORT
-    asked = 'event.action:interface-up and host.name:"hh-ce1" and observer.ingress.interface.name:"eth1"'
+    asked = 'event.action:interface-up AND host.name:"hh-ce1" AND observer.ingress.interface.name:"eth1"'
     assert query_of(subject) == asked
     neighbour = down(0, **{"event.action": "routing-neighbor-down", "canh.nbr.id": "10.0.0.1"})
     assert next(iter(lost([neighbour]))).field == "canh.nbr.id"
+
+
+# From raw lines to the case
+
+
+def raised(tmp_path: Path, scene: str) -> CaseStore:
+    """What the shipped rules make of raw lines, delivered; the events are stored too."""
+    case = tmp_path / "x.hit.log"
+    case.write_text(scene, "utf-8")
+    events = Scene(case, lab(), tmp_path).events()
+    with closing(writer(tmp_path)) as sink:
+        sink.write(events)
+        sink.commit({})
+    outbox, detection = Outbox(tmp_path / "detect.db"), Detection(own_rules(), timedelta(seconds=2))
+    outbox.restore(detection)
+    detection.take(events, events[-1].received)
+    detection.flush(events[-1].received)
+    outbox.commit(detection, {}, {}, {})
+    store = CaseStore(tmp_path)
+    store.deliver(outbox.undelivered())
+    outbox.close()
+    return store
+
+
+LOST = "<29>1 {at} {device} ospfd 1 - - [Y05P2-YJVXY] AdjChg: Nbr {nbr}, NbrIP {ip} (default) on eth1:{ip}: {how}"
+LOGIN = "<38>1 2026-03-02T10:00:04.000000+07:00 hh-ce1 sshd 8 - -  Accepted password for quantri from {ip} port 4 ssh2"
+DOWN, UP = "Full -> Deleted (InactivityTimer)", "Loading -> Full (LoadingDone)"
+
+
+def line(second: int, how: str, device: str = "hh-ce1") -> str:
+    at = f"2026-03-02T10:00:{second:02}.000000+07:00"
+    return f"# from: {device}\n" + LOST.format(at=at, device=device, nbr="10.250.0.1", ip="10.250.1.12", how=how) + "\n"
+
+
+def test_a_neighbour_lost_in_the_radius_is_held_and_closed_when_the_store_has_it_back(tmp_path: Path) -> None:
+    store = raised(tmp_path, "# radius: hh-ce1\n" + line(1, DOWN) + line(3, UP))
+    (case,) = store.held()
+    assert (case.alert.title, case.change_id) == ("Routing neighbour lost", "case")
+    end = closed(tmp_path)
+    assert HoldKeeper(store, tmp_path).look(end + timedelta(minutes=2)) == 1
+    assert store.get(case.id).status is Status.CLOSED
+
+
+def test_a_neighbour_that_did_not_come_back_is_told(tmp_path: Path) -> None:
+    store = raised(tmp_path, "# change: hh-ce1\n" + line(1, UP) + line(3, DOWN))
+    (case,) = store.held()
+    assert HoldKeeper(store, tmp_path).look(closed(tmp_path) + timedelta(minutes=2)) == 1
+    assert told(store, 0) == [case.id]
+
+
+def test_a_login_from_elsewhere_within_a_change_is_told_at_once(tmp_path: Path) -> None:
+    scene = "# change: hh-ce1\n" + line(1, DOWN) + "# from: hh-ce1\n" + LOGIN.format(ip="10.250.65.10") + "\n"
+    store = raised(tmp_path, scene)
+    titles = {case.alert.title for case in store.list() if case.held_until is None}
+    assert "Login to network equipment from outside the management network" in titles
+    assert [case.alert.title for case in store.held()] == ["Routing neighbour lost"]
+
+
+def test_many_neighbours_lost_by_one_change_are_one_held_alert_beside_their_own(tmp_path: Path) -> None:
+    devices = ("hh-ce1", "stc-ce1", "tx-ce1")
+    scene = f"# radius: {', '.join(devices)}\n" + "".join(line(n, DOWN, d) for n, d in enumerate(devices, 1))
+    held = {case.alert.title for case in raised(tmp_path, scene).held()}
+    assert held == {"Routing neighbour lost", "Several sites lose their neighbours at once"}
+
+
+def closed(data_dir: Path) -> datetime:
+    """End the change of the scene ten minutes after it began."""
+    end = datetime(2026, 3, 2, 3, 10, tzinfo=UTC)
+    with (data_dir / "changes/case.jsonl").open("a") as file:
+        file.write(json.dumps({"event": "closed", "at": end.isoformat()}) + "\n")
+    return end
