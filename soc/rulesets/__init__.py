@@ -7,8 +7,10 @@
 Right of `soc.sigma`, which knows folders of rules and nothing of where they come from.
 """
 
+from soc.rulesets._coverage import Coverage, coverage
 from soc.rulesets._folders import SETS, folders, libraries
 from soc.rulesets._keep import Draft, draft, keep_filter, keep_rule
+from soc.rulesets._page import page
 from soc.rulesets._plan import Library, Plan
 from soc.rulesets._replay import Effect, Replay
 from soc.rulesets._report import Report, Taken, as_text
@@ -20,6 +22,7 @@ from soc.rulesets.errors import KeepError, RuleError
 __all__ = [
     "REGISTER",
     "SETS",
+    "Coverage",
     "Draft",
     "Effect",
     "Findings",
@@ -33,6 +36,7 @@ __all__ = [
     "Sources",
     "Taken",
     "as_text",
+    "coverage",
     "draft",
     "findings",
     "folders",
@@ -40,6 +44,7 @@ __all__ = [
     "keep_filter",
     "keep_rule",
     "libraries",
+    "page",
     "registered",
     "remove",
     "reports",
