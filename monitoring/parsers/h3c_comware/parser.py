@@ -51,6 +51,7 @@ _GUARDED = re.compile(
 _FLOODER = re.compile(r"attack from MAC ([\dA-Fa-f-]{12,17}) was detected on interface (\S{1,64}?)\.?(?: |\Z)")
 _MOVED = re.compile(r"MAC address (\S{12,17}) in VLAN (\d{1,4}) has moved from port (\S{1,64}) to port (\S{1,64})")
 _CONSOLE = re.compile(r" from ((?:console|aux|tty)\d{0,3})\b", re.IGNORECASE)
+_PUT = re.compile(r"requested operation: ?(?:Put|Upload|Delete|Rename|Mkdir)", re.IGNORECASE)
 _NODE = re.compile(r"-node=([\w.-]{1,200})\(([\d.]{3,256})\)")
 _LOOKING = re.compile(r"\s{0,4}(?:dis|display|quit|return|screen-|ping|tracert|system-view|terminal)", re.IGNORECASE)
 _UP = frozenset(("full", "established", "up"))
@@ -152,6 +153,8 @@ def _add_sentence(fields: dict[str, Value], text: str, body: str) -> None:
             put(fields, "user.name", ssh[1])
             put(fields, "source.ip", ssh[2] or ssh[3])
             put(fields, "source.port", ssh[4])
+    if fields.get("event.action") == "config-exported" and _PUT.search(text):
+        del fields["event.action"]  # a file that came, none that left
     console = _CONSOLE.search(text) if fields.get("event.action") == "login" else None
     if console is not None:
         fields["canh.line"] = console[1].lower()
