@@ -21,6 +21,8 @@ from soc.sigma.loader import RuleSet
 from soc.sigma.matcher import Matcher, decode, encode
 from soc.sigma.rule import Rule
 
+# What `counters` tells that says how it is now; the others say how often something happened.
+GAUGES = frozenset({"waiting", "groups", "groups_in_memory", "entries_in_memory", "copied_octets", "episodes"})
 _EXPIRE_EVERY_US = 10_000_000
 _SLACK_US = 180_000_000  # copies outlive the windows that may reach them
 MOST_UNWRITTEN = 32 << 20  # octets of copies

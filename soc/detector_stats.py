@@ -13,9 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from soc.detection import Detection
-
-_GAUGES = frozenset({"waiting", "groups", "episodes"})  # say how it is now, not how often
+from soc.detection import GAUGES, Detection
 
 
 class Stats:
@@ -29,7 +27,7 @@ class Stats:
     def totals(self, detection: Detection) -> dict[str, int]:
         """Counters since the data directory was new."""
         return {
-            name: count if name in _GAUGES else count + self._before.get(name, 0)
+            name: count if name in GAUGES else count + self._before.get(name, 0)
             for name, count in detection.counters().items()
         }
 
