@@ -17,7 +17,8 @@ from canh.context import Context
 
 if TYPE_CHECKING:  # loading the engine costs what `canh --help` should not
     from soc.scheduled import Scheduled
-    from soc.sigma import RuleSet
+    from soc.sigma import AnyRule, RuleSet
+    from soc.sigma.filter_document import Filter
     from soc.sigma.rule import Refusal
 
     Asked = tuple[tuple[Scheduled, ...], tuple[Refusal, ...]]  # scheduled rules, and those refused
@@ -159,12 +160,40 @@ def _list(rules: RuleSet, asked: Asked, ctx: Context) -> int:
             if rule.id in imported:
                 name, one = imported[rule.id]
                 document |= {"set": name, "author": one.author, "source": one.sight}
+            if filtered := _filters_of(rule, rules):
+                document["filters"] = [_filter_said(f, rules) for f in filtered]
             print(json.dumps(document, ensure_ascii=False))
         else:
-            print(f"{rule.level:<13} {kind:<16} {rule.origin.path.parent.name:<26} {rule.title}")
+            marks = "".join(f"  [{_mark(f, rules)}]" for f in _filters_of(rule, rules))
+            print(f"{rule.level:<13} {kind:<16} {rule.origin.path.parent.name:<26} {rule.title}{marks}")
     for refusal in (*rules.refused, *asked[1]):
         print(f"refused: {refusal}", file=sys.stderr)
     return 0
+
+
+def _filters_of(rule: AnyRule | Scheduled, rules: RuleSet) -> list[Filter]:
+    """Those that name it, in force and over."""
+    names = {rule.id, rule.title, getattr(rule, "name", "") or rule.id}
+    return [one for one in (*rules.filters, *rules.expired) if not one.rules or names & set(one.rules)]
+
+
+def _mark(one: Filter, rules: RuleSet) -> str:
+    what = "off" if one.disables else "excepted"
+    if one in rules.expired:
+        return f"was {what} until {one.expires}, over"
+    return f"{what} until {one.expires}: {one.reason} ({one.author})"
+
+
+def _filter_said(one: Filter, rules: RuleSet) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "disables": one.disables,
+        "reason": one.reason,
+        "author": one.author,
+        "expires": one.expires.isoformat(),
+        "over": one in rules.expired,
+        "path": str(one.origin.path),
+    }
 
 
 def _eval(rules: RuleSet) -> int:

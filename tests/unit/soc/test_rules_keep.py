@@ -128,3 +128,19 @@ def test_a_rule_that_cannot_be_used_is_not_taken_in(
     assert said(province, data, "add", str(rule), "--as", "access/broken", "--yes") == 2
     assert "it cannot be used" in capsys.readouterr().err
     assert not (province / "rules/access").exists()
+
+
+def test_the_list_tells_what_is_off_and_until_when(
+    province: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(province, data, "filter", "refused", "--where", "user.name=8", "--yes", "--no-replay") == 0
+    assert said(province, data, "filter", "Counted event_count", "--disable", "--yes", "--no-replay") == 0
+    capsys.readouterr()
+    assert main(["--province", str(province), "--data", str(data), "rules", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    why = f"until {SOON}: our own checks (thanh)]"
+    assert [line for line in lines if "Refused  [excepted " + why in line]
+    assert [line for line in lines if "Counted event_count  [off " + why in line]
+    assert said(province, data, "list") == 0
+    listed = {one["id"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert [f["disables"] for f in listed[COUNTED_ID]["filters"]] == [True]
