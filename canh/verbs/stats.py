@@ -62,6 +62,11 @@ _LET_GO = {
     "groups_evicted": "groups of correlations let go",
     "entries_evicted": "matches let go from full groups",
     "episodes_evicted": "episodes ended early",
+    "copies_evicted": "copies of events let go before an alert could keep them",
+    "values_cut": "values of one field too many to count each",
+    "without_group": "matches without any field of group-by, in no group",
+    "without_value": "matches without the value that counts",
+    "unjudged": "matches nobody looked at again for what does not follow, too many waited",
 }
 
 
