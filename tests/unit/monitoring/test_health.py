@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 
 from monitoring.change_watch import ChangeWatch
 from monitoring.health import AGAIN_S, BALANCE_S, BEHIND_LOOKS, BEHIND_OCTETS, LOOK_S, STOPPED_S, Health
-from monitoring.spool import Received, Spool
+from monitoring.receivers import Counters, Intake
+from monitoring.spool import Received, Spool, SpoolReader
 from monitoring.usage import message
+from tests.unit.monitoring.lab import pipeline, record
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 
@@ -149,6 +152,45 @@ def test_a_change_that_began_and_ended_between_two_looks_is_told_whole(tmp_path:
     (tmp_path / "changes" / "torn.jsonl").write_text('{"event": "opened", "cha', "utf-8")
     assert changes(watch, NOW) == [("change-opened", ""), ("change-closed", "confirmed")]
     assert changes(watch, NOW) == []
+
+
+def test_it_arrives_in_the_spool_and_a_rule_can_match_the_state(tmp_path: Path) -> None:
+    detect(tmp_path, datetime.now(UTC) - timedelta(hours=1), octets_behind=77)
+
+    async def work() -> None:
+        spool = Spool(tmp_path / "spool" / "test")
+        hold = Intake(spool, Counters(tmp_path / "stats" / "collect.json"))
+        hold.start()
+        watching = asyncio.create_task(Health(tmp_path).watch(hold))
+        while not (tmp_path / "stats" / "health.json").exists():
+            await asyncio.sleep(0.01)
+        watching.cancel()
+        await hold.stop()
+        spool.close()
+
+    asyncio.run(work())
+    (kept,) = SpoolReader(tmp_path / "spool" / "test").read(0)[0]
+    event = pipeline(tmp_path).event_of(record(kept.raw, receiver=kept.receiver, peer=kept.peer))
+    assert event.get("event.action") == "detection-lag" and event.get("canh.detection.state") == "stopped"
+    assert event.get("canh.detection.octets_behind") == 77 and event.get("event.dataset") == "canh.platform"
+
+
+def test_counters_that_are_damaged_cost_no_receiving(tmp_path: Path) -> None:
+    """A part that fails ends its process, so what others wrote may not make this one fail."""
+    write(tmp_path / "stats" / "detect.json", {"at": "yesterday", "rules": "many"})
+
+    async def work() -> None:
+        spool = Spool(tmp_path / "spool" / "test")
+        hold = Intake(spool, Counters(tmp_path / "stats" / "collect.json"))
+        hold.start()
+        watching = asyncio.create_task(Health(tmp_path).watch(hold))
+        await asyncio.wait([watching], timeout=0.3)
+        assert not watching.done()
+        watching.cancel()
+        await hold.stop()
+        spool.close()
+
+    asyncio.run(work())
 
 
 def test_what_is_told_is_understood(tmp_path: Path) -> None:
