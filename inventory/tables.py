@@ -11,6 +11,7 @@ from ipaddress import IPv4Address
 from types import MappingProxyType
 from typing import TypeAlias
 
+from inventory.lists import known_lists
 from inventory.model import Device, Province, Service
 
 Value: TypeAlias = str | int | bool | list[str] | None
@@ -73,6 +74,8 @@ def services(province: Province) -> list[Row]:
             "port": s.port,
             "out_of_band": s.is_out_of_band,
             "description": s.description,
+            "level": s.level or None,
+            "owner": s.owner or None,
         }
         for s in province.services.values()
     ]
@@ -96,8 +99,24 @@ def flows(province: Province) -> list[Row]:
     ]
 
 
+def lists(province: Province) -> list[Row]:
+    """One row a list a province may keep, by name; one it does not keep has no values and no owner."""
+    kept = province.lists
+    return [
+        {
+            "name": name,
+            "values": list(province.listed(name)),
+            "checked": kept[name].checked.isoformat() if name in kept else None,
+            "owner": kept[name].owner if name in kept else None,
+            "kind": known.kind.value,
+            "about": known.about,
+        }
+        for name, known in sorted(known_lists().items())
+    ]
+
+
 TABLES: Mapping[str, Callable[[Province], list[Row]]] = MappingProxyType(
-    {"sites": sites, "devices": devices, "addresses": addresses, "services": services, "flows": flows}
+    {"sites": sites, "devices": devices, "addresses": addresses, "services": services, "flows": flows, "lists": lists}
 )
 
 

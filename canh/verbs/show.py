@@ -8,7 +8,7 @@ import json
 from canh.context import Context
 from inventory.tables import TABLES, Row, Value
 
-HELP = "show sites, devices, addresses, services or flows of the inventory"
+HELP = "show sites, devices, addresses, services, flows or lists of the inventory"
 WIDEST = 60  # characters of a column in a table; --json has the whole value
 
 
