@@ -14,6 +14,7 @@ _HEAD = re.compile(
 )
 _UNKNOWN_CLIENT = frozenset(("11007", "13017"))  # RADIUS, TACACS+: could not locate the network device
 _WRONG_SECRET = frozenset(("11036", "11037", "13011"))  # Message-Authenticator invalid, dropped; TACACS+ packet invalid
+_TYPED = re.compile(r"Cmd(?:Arg)?AV=(\S{1,512})")  # [ CmdAV=no CmdArgAV=logging CmdArgAV=<cr> ]
 _ESCAPED = re.compile(r"\\([,=\\{}; ])")
 _PAIR = re.compile(r"(?:\A|, ?)([A-Za-z][\w.\-/ ]{0,64}?)=((?:[^,\\]|\\.)*)", re.DOTALL)
 _IN_RESPONSE = re.compile(r"User-?Name=([^;}]{1,128})")
@@ -59,6 +60,8 @@ def refine(line: Line, fields: dict[str, Value], pairs: Pairs) -> dict[str, Valu
         put(fields, "source.ip", station)  # of a VPN user the address
     if "source.ip" not in fields:
         put(fields, "source.ip", pairs.get("NAS-IP-Address") or pairs.get("Device IP Address"))
+    if typed := _TYPED.findall(str(fields.get("process.command_line", ""))):
+        fields["process.command_line"] = " ".join(word for word in typed if word != "<cr>")
     reason = str(fields.get("event.reason", ""))[:5]
     if reason in _UNKNOWN_CLIENT:
         fields["event.action"], fields["canh.auth.reason"] = "aaa-request", "unknown-client"
