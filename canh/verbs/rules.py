@@ -87,10 +87,11 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     if args.rules_verb == "test":
         return _test(rules, asked, args.only, ctx)
     from soc.rulesets import REGISTER, registered
+    from soc.scheduled.cases import folders as scheduled_folders
 
     owned = tuple(path.resolve() for path in args.rules or libraries(ctx.province_dir) if path.is_dir())
     for library in owned if args.register else ():
-        (library / REGISTER).write_text(registered(library, rules), "utf-8")
+        (library / REGISTER).write_text(registered(library, rules, scheduled_folders(asked[0])), "utf-8")
     return _check(rules, asked, owned, args.only, ctx)
 
 
@@ -98,12 +99,11 @@ def _check(rules: RuleSet, asked: Asked, owned: tuple[Path, ...], only: list[str
     from soc import placeholders
     from soc.rulesets import findings
     from soc.scheduled.cases import folders as scheduled_folders
-    from soc.sigma.check import of_folders
     from soc.sigma.library import named
 
-    found = findings(rules, placeholders.of(ctx.province), owned, datetime.now(UTC).date())
-    everything = [*found.offences, *asked[1], *of_folders(scheduled_folders(asked[0]))]
-    offences = [finding for finding in everything if named(finding.origin.path, only)]
+    today, scheduled = datetime.now(UTC).date(), scheduled_folders(asked[0])
+    found = findings(rules, placeholders.of(ctx.province), owned, today, scheduled)
+    offences = [finding for finding in (*found.offences, *asked[1]) if named(finding.origin.path, only)]
     for finding in offences:
         print(json.dumps({"where": str(finding.origin), "what": finding.reason}) if ctx.json else finding)
     for remark in found.remarks:

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from inventory.model import Platform, Province
 from soc.rulesets._sources import covers, golden_events, sources_of_event
-from soc.sigma import AnyRule, Correlation, LogSource, Rule, RuleSet
+from soc.sigma import AnyRule, Correlation, LogSource, RuleSet
 from soc.sigma.attack import attack, techniques_of
-from soc.sigma.library import CaseError, Folder, Scene
+from soc.sigma.library import CaseError, Folder, Scene, single
 from soc.sigma.library import folders as folders_of
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -68,34 +68,49 @@ class Coverage:
         return told
 
 
-def coverage(rules: RuleSet, libraries: Sequence[Path], province: Province) -> Coverage:
-    """Of the rules in folders of `libraries`; runs their hit cases through the parsers."""
-    own = [f for f in folders_of(rules) if any(f.path.is_relative_to(library) for library in libraries)]
+def coverage(rules: RuleSet, libraries: Sequence[Path], province: Province, more: Iterable[Folder] = ()) -> Coverage:
+    """Of the rules in folders of `libraries`; runs their hit cases through the parsers. more: as for `findings`."""
+    every = (*folders_of(rules), *more)
+    own = single(f for f in every if any(f.path.is_relative_to(library) for library in libraries))
     made = _made()
-    by_id = {rule.id: rule for rule in rules.all}
-    possible = {rule.id: _possible(rule, made) for rule in rules.rules}
+    by_id = {folder.rule.id: folder.rule for folder in own}
+    needs = {rule.id: _needs(rule) for rule in by_id.values() if not isinstance(rule, Correlation)}
+    possible = {rule_id: _possible(needed, made) for rule_id, needed in needs.items()}
     proven = _proven(own, province)
     seen = []
     for folder in own:
-        base = list(_counted(folder.rule, by_id))
+        base = [rule_id for rule_id in _counted(folder.rule, by_id) if rule_id in needs]
         sure = proven.get(folder.rule.id, frozenset())
-        could = sure.union(*(possible[rule.id] for rule in base))
         seen.append(
             Seen(
                 folder=folder,
-                logsources=tuple(sorted({_said(rule.logsource) for rule in base})),
+                logsources=tuple(sorted({_said(needs[rule_id].logsource) for rule_id in base})),
                 proven=tuple(sorted(sure)),
-                possible=tuple(sorted(could)),
+                possible=tuple(sorted(sure.union(*(possible[rule_id] for rule_id in base)))),
                 techniques=techniques_of(folder.rule.tags),
             )
         )
-    named = {action for folder in own if isinstance(folder.rule, Rule) for action in _actions(folder.rule)}
+    named = {action for needed in needs.values() for action in needed.actions}
     told: dict[str, set[str]] = defaultdict(set)
     for name, events in made.items():
         for _, action in events:
             if action and not any(fnmatchcase(action, pattern) for pattern in named):
                 told[action].add(name)
     return Coverage(rules=tuple(seen), unnamed_actions={a: len(names) for a, names in sorted(told.items())})
+
+
+class _Needs(NamedTuple):
+    """What an event must be for a rule to look at it: its log source, and patterns of event.action, if it asks any."""
+
+    logsource: LogSource
+    actions: frozenset[str]
+
+
+def _needs(rule: AnyRule) -> _Needs:
+    document = yaml.load(rule.origin.path.read_text("utf-8"), _LOADER)  # noqa: S506
+    said = document.get("logsource") or {}
+    source = LogSource(**{key: str(said.get(key) or "") for key in ("product", "category", "service")})
+    return _Needs(source, frozenset(_action_patterns(document.get("detection", {}))))
 
 
 def _made() -> dict[str, frozenset[tuple[LogSource, str]]]:
@@ -114,27 +129,18 @@ def _made() -> dict[str, frozenset[tuple[LogSource, str]]]:
     return found
 
 
-def _possible(rule: Rule, made: Mapping[str, frozenset[tuple[LogSource, str]]]) -> frozenset[str]:
-    patterns = _actions(rule)
-    if not patterns and rule.logsource.category == "syslog-source":
+def _possible(needed: _Needs, made: Mapping[str, frozenset[tuple[LogSource, str]]]) -> frozenset[str]:
+    source, patterns = needed
+    if not patterns and source.category == "syslog-source":
         return frozenset()  # everything that is received; saying all parsers would say nothing
     return frozenset(
         name
         for name, pairs in made.items()
         if any(
-            covers(rule.logsource, source) and (not patterns or any(fnmatchcase(action, p) for p in patterns))
-            for source, action in pairs
+            covers(source, there) and (not patterns or any(fnmatchcase(action, p) for p in patterns))
+            for there, action in pairs
         )
     )
-
-
-def _actions(rule: Rule) -> frozenset[str]:
-    """The values of event.action a rule asks for, as patterns."""
-    try:
-        document = yaml.load(rule.origin.path.read_text("utf-8"), _LOADER)  # noqa: S506
-    except OSError:
-        return frozenset()
-    return frozenset(_action_patterns(document.get("detection", {}) if isinstance(document, dict) else {}))
 
 
 def _action_patterns(node: Any) -> Iterator[str]:
@@ -151,12 +157,14 @@ def _action_patterns(node: Any) -> Iterator[str]:
                 yield from _action_patterns(value)
 
 
-def _counted(rule: AnyRule, by_id: Mapping[str, AnyRule]) -> Iterator[Rule]:
-    if isinstance(rule, Rule):
-        yield rule
-    elif isinstance(rule, Correlation):
+def _counted(rule: AnyRule, by_id: Mapping[str, AnyRule]) -> Iterator[str]:
+    """Ids of the rules that look at events."""
+    if isinstance(rule, Correlation):
         for fed in rule.rules:
-            yield from _counted(by_id[fed], by_id)
+            if fed in by_id:
+                yield from _counted(by_id[fed], by_id)
+    else:
+        yield rule.id
 
 
 def _proven(own: Iterable[Folder], province: Province) -> dict[str, frozenset[str]]:

@@ -67,7 +67,7 @@ def _rules(found: Coverage) -> Iterator[str]:
         for seen in sorted(rules, key=lambda s: s.folder.slug):
             rule = seen.folder.rule
             path = "/".join(seen.folder.path.parts[-3:])
-            kind = f" ({rule.kind})" if isinstance(rule, Correlation) else ""
+            kind = f" ({rule.kind})" if hasattr(rule, "kind") else ""  # of correlations and scheduled rules
             cells = (
                 f"[{seen.folder.slug}](../../{path}/rule.yml){kind}",
                 rule.title,

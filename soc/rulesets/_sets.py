@@ -16,6 +16,7 @@ from pathlib import Path
 from inventory.model import Province
 from monitoring.errors import StoreError
 from soc import placeholders
+from soc.policy import documents
 from soc.rulesets import _report
 from soc.rulesets._folders import LOADED, SETS, libraries, set_paths
 from soc.rulesets._import import Say, name_of, taken_in
@@ -46,6 +47,7 @@ def import_set(
     say("looking at what is in use and what is seen here")
     values = placeholders.of(province)
     known = _ids_in_use(province_dir, data_dir, called)
+    known |= {rule.rule_id: "the inventory" for rule in documents(province)}
     sources = sources_here(province, data_dir, at)
     with alone(data_dir, dry_run=dry_run) as place:
         target = data_dir / SETS / called

@@ -19,7 +19,7 @@ import yaml
 from soc.placeholders import Placeholders
 from soc.sigma import AnyRule, Correlation, RuleSet, check
 from soc.sigma.attack import strange_tags
-from soc.sigma.library import Folder
+from soc.sigma.library import Folder, single
 from soc.sigma.library import folders as folders_of
 from soc.sigma.rule import Origin, Refusal
 
@@ -41,11 +41,17 @@ class Findings:
     remarks: tuple[Refusal, ...] = ()
 
 
-def findings(rules: RuleSet, placeholders: Placeholders, libraries: Sequence[Path], today: date) -> Findings:
-    """Everything at once, in order of file and line. libraries: the folders whose rules have notes and cases."""
-    own = [folder for folder in folders_of(rules) if _is_below(folder.path, libraries)]
+def findings(
+    rules: RuleSet, placeholders: Placeholders, libraries: Sequence[Path], today: date, more: Iterable[Folder] = ()
+) -> Findings:
+    """Everything at once, in order of file and line.
+
+    libraries: the folders whose rules have notes and cases. more: rules that are not for the stream.
+    """
+    every = [folder for folder in (*folders_of(rules), *more) if _is_below(folder.path, libraries)]
+    own = single(every)
     found = [
-        *check.findings(rules, placeholders),
+        *check.findings(rules, placeholders, every),
         *_same(own),
         *_cases(own),
         *_tags(own),
@@ -63,10 +69,10 @@ def findings(rules: RuleSet, placeholders: Placeholders, libraries: Sequence[Pat
     return Findings(offences=tuple(sorted(set(found), key=_place)), remarks=tuple(sorted(remarks, key=_place)))
 
 
-def registered(library: Path, rules: RuleSet) -> str:
+def registered(library: Path, rules: RuleSet, more: Iterable[Folder] = ()) -> str:
     """The text of a library's register, with what stands in it now."""
     known = {rule_id: place for rule_id, place, _ in _entries(library)}
-    there = (folder for folder in folders_of(rules) if _is_below(folder.path, [library]))
+    there = (folder for folder in (*folders_of(rules), *more) if _is_below(folder.path, [library]))
     known |= {folder.rule.id: _name(folder, library) for folder in there}
     lines = sorted((place, rule_id) for rule_id, place in known.items())
     return _HEAD + "".join(f"{rule_id} {place}\n" for place, rule_id in lines)

@@ -19,7 +19,7 @@ import yaml
 from soc.alert import Level
 from soc.placeholders import Placeholders
 from soc.sigma.expand import ExpandError, expanded
-from soc.sigma.library import Folder, folders
+from soc.sigma.library import Folder, folders, single
 from soc.sigma.loader import RuleSet
 from soc.sigma.rule import Correlation, Origin, Refusal, Rule
 
@@ -47,10 +47,14 @@ _VALIDATORS = (
 )
 
 
-def findings(rules: RuleSet, placeholders: Placeholders) -> list[Refusal]:
-    """Every offence, in order of file and line."""
-    library = folders(rules)
+def findings(rules: RuleSet, placeholders: Placeholders, own: Iterable[Folder] | None = None) -> list[Refusal]:
+    """Every offence, in order of file and line. own: the folders to look into, by default those of `rules`."""
+    every = folders(rules) if own is None else tuple(own)
+    library = single(every)
     found = [*rules.refused, *of_folders(library), *_conventions(library, placeholders)]
+    for folder in every:
+        if folder not in library:
+            found.append(Refusal(origin=folder.rule.origin, reason="one rule a folder: this file holds several"))
     return sorted(found, key=lambda f: (str(f.origin.path), f.origin.line, f.reason))
 
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -75,6 +76,13 @@ def folders(rules: RuleSet) -> tuple[Folder, ...]:
     """Every rule that stands in a folder of its own."""
     own = (Folder(path=r.origin.path.parent, rule=r) for r in rules.all if r.origin.path.name == "rule.yml")
     return tuple(sorted(own, key=lambda folder: folder.path))
+
+
+def single(library: Iterable[Folder]) -> tuple[Folder, ...]:
+    """Those that hold one rule, as they are to."""
+    known = tuple(library)
+    holding = Counter(folder.path for folder in known)
+    return tuple(folder for folder in known if holding[folder.path] == 1)
 
 
 def named(path: Path, names: Sequence[str]) -> bool:

@@ -133,3 +133,11 @@ def test_cases_are_raw_lines(library: Path) -> None:
     assert "no case is of raw lines" in str(found(library).remarks[0])
     (tests / "parsed.hit.log").write_text('{"event.action": "login"}\n', "utf-8")
     assert "its lines are parsed already" in said(library)
+
+
+def test_a_folder_holds_one_rule(library: Path) -> None:
+    rule = library / "access/login-failed/rule.yml"
+    other = rule.read_text("utf-8").replace("login_failed", "again").replace("title: ", "title: Another ")
+    other = re.sub(r"(?m)^id: .*$", "id: 00000000-0000-4000-8000-000000000079", other)
+    rule.write_text(f"{rule.read_text('utf-8')}---\n{other}", "utf-8")
+    assert "one rule a folder: this file holds several" in said(library)
