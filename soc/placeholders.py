@@ -11,6 +11,7 @@ uplink, is this flow declared) rules read the facts of the event instead: canh.p
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import IPv4Address
@@ -34,6 +35,7 @@ def of(province: Province) -> dict[str, tuple[str, ...]]:
     # Those of `accounts` have rules of their own (`soc.policy`): where from and when is known of each.
     found["service_accounts"] += province.accounts
     found["unbound_service_accounts"] = [a for a in found["service_accounts"] if a not in province.accounts]
+    found["leader_names"] = [form for name in found["leader_names"] for form in (name, without_accents(name))]
     found["known_accounts"] = [a for name in ("automation_accounts", "admin_accounts") for a in found[name]]
     return {name: tuple(sorted(set(values))) for name, values in found.items()}
 
@@ -126,3 +128,9 @@ def _offering(province: Province, port: int) -> list[str]:
 
 def _addresses(province: Province, service: Service) -> tuple[IPv4Address, ...]:
     return () if service.device is None else province.devices[service.device].addresses
+
+
+def without_accents(name: str) -> str:
+    """A Vietnamese name as it is typed without its marks: mail in a leader's name comes in both forms."""
+    parted = unicodedata.normalize("NFD", name.replace("đ", "d").replace("Đ", "D"))
+    return "".join(letter for letter in parted if not unicodedata.combining(letter))
