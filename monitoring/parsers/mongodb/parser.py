@@ -20,6 +20,7 @@ _KEYS = {
     "attr.durationMillis": "canh.db.duration_ms", "attr.user.user": "user.name", "attr.db": "canh.db.name",
     "atype": "event.code", "remote.ip": "source.ip", "remote.port": "source.port", "local.ip": "destination.ip",
     "local.port": "destination.port", "users.user": "user.name", "param.user": "user.name", "param.db": "canh.db.name",
+    "param.roles.role": "canh.db.role",
     "param.ns": "canh.db.namespace", "attr.host": "host.name", "attr.pid": "process.pid",
 }  # fmt: skip
 _PRINCIPAL = re.compile(r"(?:as principal|failed for) (\S{1,128}) on (\S{1,128})")
