@@ -56,11 +56,12 @@ def library_of(ctx: Context) -> Library:
     from soc import placeholders
     from soc.policy import documents
     from soc.rulesets import Library, folders
-    from soc.sigma import load
+    from soc.sigma import cache, load
 
     values = placeholders.of(ctx.province)
     generated = tuple((rule.path, rule.text) for rule in documents(ctx.province))
-    rules = load(folders(ctx.province_dir, ctx.data_dir), values, generated=generated)
+    places = folders(ctx.province_dir, ctx.data_dir)
+    rules = load(places, values, generated=generated, cached_in=cache.folder())
     return Library(rules=rules, placeholders=values, generated=generated)
 
 

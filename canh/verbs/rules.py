@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from canh.context import Context
 
 if TYPE_CHECKING:  # loading the engine costs what `canh --help` should not
+    from collections.abc import Iterable
+
     from soc.scheduled import Scheduled
     from soc.sigma import AnyRule, RuleSet
     from soc.sigma.filter_document import Filter
@@ -84,6 +86,7 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     asked = scheduled.load((p for p in places if p.is_dir()), values)
     if args.rules_verb == "list":
         return _list(rules, asked, ctx)
+    _must_be_known(args.only, (*rules.all, *rules.refused, *asked[0], *asked[1]))
     if args.rules_verb == "test":
         return _test(rules, asked, args.only, ctx)
     from soc.rulesets import REGISTER, registered
@@ -93,6 +96,17 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     for library in owned if args.register else ():
         (library / REGISTER).write_text(registered(library, rules, scheduled_folders(asked[0])), "utf-8")
     return _check(rules, asked, owned, args.only, ctx)
+
+
+def _must_be_known(only: list[str], rules: Iterable[AnyRule | Refusal]) -> None:
+    """Raises RuleError for a name that chooses nothing: no findings would look like success."""
+    from soc.sigma.errors import RuleError
+    from soc.sigma.library import named
+
+    paths = [rule.origin.path for rule in rules]
+    for name in only:
+        if not any(named(path, [name]) for path in paths):
+            raise RuleError(f"no folder, product or path of rules is called {name}", fix="canh rules list")
 
 
 def _check(rules: RuleSet, asked: Asked, owned: tuple[Path, ...], only: list[str], ctx: Context) -> int:

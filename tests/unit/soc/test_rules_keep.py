@@ -144,3 +144,11 @@ def test_the_list_tells_what_is_off_and_until_when(
     assert said(province, data, "list") == 0
     listed = {one["id"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
     assert [f["disables"] for f in listed[COUNTED_ID]["filters"]] == [True]
+
+
+@pytest.mark.parametrize("verb", ["check", "test"])
+def test_a_name_that_chooses_nothing_is_told(
+    province: Path, data: Path, verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(province, data, verb, "no-such-folder") == 2
+    assert_golden("only-unknown-name", capsys.readouterr().err.strip())
