@@ -16,6 +16,7 @@ from heapq import heapify, heappop, heappush
 from soc.sigma.sighting import Sighting
 
 MOST = 50_000
+MOST_OCTETS = 256 << 20  # of events
 MOST_JUDGEMENTS = 50_000
 LAST = "\U0010ffff"  # ids of judgements begin with it: they come after all that has the same moment
 Key = tuple[int, str, str]  # event time, event id, rule
@@ -30,6 +31,7 @@ class Pending:
         self._by_time: list[Key] = []
         self._by_due: list[tuple[int, Key]] = []
         self.passed: Key = (0, "", "")  # the last that left in order
+        self.octets = 0  # of the events held
         self.late = self.early = self.unjudged = self.judgements = 0
 
     def add(self, sighting: Sighting) -> Iterator[Sighting]:
@@ -42,10 +44,13 @@ class Pending:
             return iter(())
         self.late += key < self.passed
         self._hold(key, sighting)
-        if len(self.held) - self.judgements <= self._most:
-            return iter(())
-        self.early += 1
-        return self._until(self._by_time[0])
+        return self._too_much()
+
+    def _too_much(self) -> Iterator[Sighting]:
+        """The oldest leave early until the others have room."""
+        while len(self.held) - self.judgements > self._most or self.octets > MOST_OCTETS:
+            self.early += 1
+            yield from self._until(self._by_time[0])
 
     def bring(self, sighting: Sighting) -> None:
         """Put back one that was held when it was written down."""
@@ -74,7 +79,7 @@ class Pending:
     def drop(self, rules: Collection[str]) -> None:
         """Forget the sightings of these rules."""
         for key in [key for key in self.held if key[2] in rules]:
-            self.judgements -= self.held.pop(key).judgement is not None
+            self._let_go(key)
         self._by_time = [key for key in self._by_time if key in self.held]
         heapify(self._by_time)
 
@@ -92,16 +97,21 @@ class Pending:
 
     def _hold(self, key: Key, sighting: Sighting) -> None:
         self.held[key] = sighting
+        self.octets += len(sighting.event)
         heappush(self._by_time, key)
         heappush(self._by_due, (sighting.received_us + self.lateness_us, key))
 
     def _until(self, limit: Key) -> Iterator[Sighting]:
         while self._by_time and self._by_time[0] <= limit:
             key = heappop(self._by_time)
-            sighting = self.held.pop(key)
-            self.judgements -= sighting.judgement is not None
             self.passed = max(self.passed, key)
-            yield sighting
+            yield self._let_go(key)
+
+    def _let_go(self, key: Key) -> Sighting:
+        sighting = self.held.pop(key)
+        self.judgements -= sighting.judgement is not None
+        self.octets -= len(sighting.event)
+        return sighting
 
 
 def key_of(sighting: Sighting) -> Key:

@@ -14,15 +14,18 @@ from hashlib import blake2b
 
 import orjson
 
+from soc.errors import DatabaseError
 from soc.sigma.correlator import Stored
 from soc.sigma.rule import AnyRule, Correlation
 from soc.sigma.window import Entry, Window
 
 MOST_GROUPS = 2_000_000
 MOST_EVENT_OCTETS = 2 << 30
+MOST_OCTETS = 4 << 30  # of the whole database
 _TAIL = 64  # entries that stand in a group's row before they are sealed
 _AT_ONCE = 20_000  # rows let go in one commit
 _MINUTE_US = 60_000_000
+_SIZE = ("page_count", "freelist_count", "page_size")
 _COLUMNS = "touched_us, first_us, first_id, tail, sealed"  # of grp, that change
 
 SCHEMA = """
@@ -41,10 +44,15 @@ class Shelf:
     """On the connection of `soc.outbox`, which owns transactions: nothing here begins or ends one."""
 
     def __init__(
-        self, db: sqlite3.Connection, *, most_groups: int = MOST_GROUPS, most_event_octets: int = MOST_EVENT_OCTETS
+        self,
+        db: sqlite3.Connection,
+        *,
+        most_groups: int = MOST_GROUPS,
+        most_event_octets: int = MOST_EVENT_OCTETS,
+        most_octets: int = MOST_OCTETS,
     ) -> None:
         self._db = db
-        self._most_groups, self._most_event_octets = most_groups, most_event_octets
+        self._most_groups, self._most_event_octets, self._most_octets = most_groups, most_event_octets, most_octets
         self._numbers: dict[tuple[str, str], int] = {}
         self._ids: dict[int, str] = {}
         self.groups: Counter[int] = Counter()  # by number of the correlation
@@ -77,7 +85,17 @@ class Shelf:
     # ---- groups
 
     def recall(self, correlation: Correlation, key: str) -> Stored | None:
-        """The group as it was last written; None when there is none."""
+        """The group as it was last written; None when there is none. Raises DatabaseError."""
+        try:
+            return self._recalled(correlation, key)
+        except sqlite3.Error as error:
+            raise DatabaseError(
+                f"the detection state cannot be read: {error}",
+                where=f"group {key} of {correlation.title}",
+                fix="free space, make the data directory readable; detection goes on from its last commit",
+            ) from error
+
+    def _recalled(self, correlation: Correlation, key: str) -> Stored | None:
         no = self._numbers.get((correlation.id, correlation.state))
         if no is None or not self.groups[no]:
             return None
@@ -145,15 +163,23 @@ class Shelf:
             limit_us = limits.get(self._ids.get(no, ""), 0) if no in self._ids else None
             where = "rule = ?" if limit_us is None else "rule = ? AND touched_us < ?"
             self._remove(no, where, (no,) if limit_us is None else (no, limit_us))
+        evicted: frozenset[int] = frozenset()
         over = self.groups.total() - self._most_groups
-        if over <= 0:
-            return frozenset()
-        # The correlation that has the most gives way: one flooded with made-up addresses must not cost the
-        # others theirs.
-        ((no, _),) = self.groups.most_common(1)
-        evicted = self._remove(no, "rule = ?", (no,), most=over + self._most_groups // 64)
+        if over > 0:
+            # The correlation that has the most gives way: one flooded with made-up addresses must not cost the
+            # others theirs.
+            ((no, _),) = self.groups.most_common(1)
+            evicted |= self._remove(no, "rule = ?", (no,), most=over + self._most_groups // 64)
+        if self._octets() > self._most_octets:
+            for no, n in list(self.groups.items()):
+                evicted |= self._remove(no, "rule = ?", (no,), most=n // 64 + 1)
         self.counts["groups_evicted"] += len(evicted)
         return evicted
+
+    def _octets(self) -> int:
+        """What the database takes, without pages that are free again."""
+        pages, free, octets = (self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in _SIZE)
+        return int((pages - free) * octets)
 
     def _remove(self, no: int, where: str, values: Sequence[int], most: int = _AT_ONCE) -> frozenset[int]:
         """The least recently touched first. Returns their numbers."""

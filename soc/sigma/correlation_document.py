@@ -23,6 +23,7 @@ OPERATORS = ("gt", "gte", "lt", "lte", "eq", "neq")
 MOST_ENTRIES = 50_000  # a group holds no more matches than this
 # Months and years are those of the Gregorian calendar on average, as pySigma has them.
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 2629746, "y": 31556952}
+_LONGEST_S = 10 * _UNITS["y"]
 _COUNTS = (Kind.EVENT_COUNT, Kind.VALUE_COUNT)
 _TEMPORAL = (Kind.TEMPORAL, Kind.TEMPORAL_ORDERED)
 
@@ -64,7 +65,10 @@ def span(text: str) -> timedelta:
     found = re.fullmatch(r"([0-9]{1,6})([smhdwMy])", text.strip())
     if found is None or int(found[1]) == 0:
         raise CorrelationError(f"timespan {text!r} is not a number and one of s, m, h, d, w, M, y")
-    return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+    seconds = int(found[1]) * _UNITS[found[2]]
+    if seconds > _LONGEST_S:
+        raise CorrelationError(f"timespan {text!r} is longer than ten years")
+    return timedelta(seconds=seconds)
 
 
 def correlation_of(document: Mapping[str, Any], origin: Origin, digest: str, title_vi: str = "") -> Correlation:

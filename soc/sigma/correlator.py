@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from itertools import islice, product
 from typing import NamedTuple, Protocol
 
@@ -30,6 +31,7 @@ __all__ = ["Changes", "Copied", "Correlator", "Firing", "Shelf", "Sighting", "St
 MOST_GROUPS = 50_000  # in memory
 MOST_ENTRIES_IN_MEMORY = 500_000
 MOST_CHANGED = 20_000  # groups; then it is time to write them down
+MOST_TEXT = 512  # characters of a value; a longer one is its beginning and a hash, so that it stays another one
 MOST_AT_ONCE = 16  # groups, or values, one match with many values counts in
 IDLE_US = 60_000_000  # a group nobody touched for its timespan and this long is let go
 LAST = "\U0010ffff"
@@ -238,6 +240,8 @@ class Correlator:
         self._windows.move_to_end((correlation.id, key))
         if self.shelf is not None:
             self._changed[correlation.id, key] = window
+        else:
+            window.fresh.clear()  # nobody writes it down
         if not correlation.terms:
             return _firing(window, key, _named(correlation, values), seen) if window.holds() else None
         for known, wait_us in window.awaits(entry):
@@ -417,7 +421,12 @@ def _texts(value: Value | None) -> tuple[str, ...]:
     if value is None or value == "":
         return ()
     if isinstance(value, str):
-        return (value if value.isascii() else value.encode("utf-8", "replace").decode(),)
+        text = value if value.isascii() else value.encode("utf-8", "replace").decode()
+        return (text if len(text) <= MOST_TEXT else _shortened(text),)
     if isinstance(value, tuple):
         return tuple(dict.fromkeys(text for item in value for text in _texts(item)))
     return (str(value).lower() if isinstance(value, bool) else str(value),)
+
+
+def _shortened(text: str) -> str:
+    return f"{text[: MOST_TEXT - 33]}…{blake2b(text.encode(), digest_size=16).hexdigest()}"

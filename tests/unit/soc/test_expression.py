@@ -138,6 +138,7 @@ def test_between_means_between_the_first_and_the_last() -> None:
         ({"rules": ["a", "a"]}, "listed twice"),
         ({"rules": []}, "the rules it counts are expected"),
         ({"timespan": "5x"}, "s, m, h, d, w, M, y"),
+        ({"timespan": "11y"}, "longer than ten years"),
         ({"timespan": "0s"}, "s, m, h, d, w, M, y"),
         ({"condition": {"gte": 60_000}, "type": "event_count"}, "never holds"),
         ({"condition": {"gte": 1, "field": ["n", "m"]}, "type": "value_sum"}, "counts the values of one field"),

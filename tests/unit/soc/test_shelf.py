@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitoring.event import Event
+from soc import pending
 from soc.detection import Detection
+from soc.errors import DatabaseError
 from soc.outbox import Outbox
 from soc.sigma import RuleSet, encode
 from soc.sigma.aggregates import Entry
+from soc.sigma.correlator import Sighting
 from soc.sigma.window import Window
 from tests.unit.soc.correlation_support import correlations_of
 from tests.unit.soc.engine_support import FAILED, START, correlation, failed, rules_of
@@ -170,3 +174,43 @@ def test_hostile_numbers_neither_stop_counting_nor_count_as_what_they_are_not(tm
     values = [w.aggregate.value() for w in disk.detection.correlator._windows.values()]
     assert sorted(len(w.entries) for w in disk.detection.correlator._windows.values()) == [4, 4, 4, 4]
     assert values[0] == 1e308
+
+
+def test_beyond_its_octets_every_correlation_gives_a_little_and_it_is_counted(tmp_path: Path) -> None:
+    texts = [correlation("event_count", "{gte: 3}", span="1h", number=n) for n in (2, 3)]
+    disk = Disk(tmp_path, *texts, most_octets=200_000, most_event_octets=20_000)
+    for turn in range(30):
+        disk.take([failed(200 * turn + n, turn + n / 500, source__ip=f"10.{turn}.0.{n}") for n in range(200)])
+    assert disk.counters["groups_evicted"] > 0
+    assert len(disk.outbox.shelf.groups) == 2
+    assert disk.outbox.shelf._octets() < 2_500_000
+
+
+def test_a_long_value_is_shortened_and_stays_another_one(tmp_path: Path) -> None:
+    rules = [correlation("value_count", "{field: user.name, gte: 3}", span="1h")]
+    disk = Disk(tmp_path, *rules)
+    disk.take([failed(n, n, source__ip="x" * 60_000 + "é", user__name="u" * 60_000 + str(n)) for n in range(3)])
+    ((where, window),) = disk.detection.correlator._windows.items()
+    assert len(where[1]) < 600
+    assert window.value() == 3
+    assert disk.counters["alerts"] == 1
+
+
+def test_waiting_matches_are_bounded_by_their_octets_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pending, "MOST_OCTETS", 10_000)
+    buffer = pending.Pending(5_000_000)
+    left = []
+    for n in range(20):
+        left += buffer.add(Sighting(at_us=n, id=str(n), rule="r", received_us=n, fields={}, event=b"x" * 1000))
+    assert [s.at_us for s in left] == list(range(10))
+    assert (buffer.octets, buffer.early) == (10_000, 10)
+    buffer.drop({"r"})
+    assert (buffer.octets, len(buffer.held)) == (0, 0)
+
+
+def test_a_disk_that_cannot_be_read_is_said_as_such(tmp_path: Path) -> None:
+    disk = Disk(tmp_path, correlation("event_count", "{gte: 3}", span="1h"), most_in_memory=1)
+    disk.take(addresses(5, 0))
+    disk.outbox._db.execute("DROP TABLE grp")
+    with pytest.raises(DatabaseError, match="cannot be read"):
+        disk.take(addresses(5, 1, first=100))
