@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import textwrap
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from canh.cli import main
 from monitoring.store import StoreWriter, reader
-from soc.rulesets import Library, Replay, _folders
+from soc.rulesets import Library, Replay, _folders, _replay
 from soc.rulesets._reach import reach_of
 from soc.rulesets._sources import golden_events
-from soc.sigma import LogSource, Matcher, encode
+from soc.sigma import LogSource, Matcher, RuleSet, encode
 from tests.unit.monitoring.stored import NOON, event, put
-from tests.unit.soc.engine_support import FAILED, correlation, own_rules, rules_of
+from tests.unit.soc.engine_support import FAILED, alerts, correlation, failed, own_rules, rules_of, run
 from tests.unit.soc.stored_days import COUNTED, province_with_rules, stored
 from tests.unit.soc.test_rulesets_import import laid
 
@@ -109,17 +113,50 @@ def test_text_for_people_says_the_same(data: Path, province: Path, capsys: pytes
     assert "160 events" in err
 
 
-def test_replay_and_the_stream_raise_the_same(data: Path, tmp_path: Path) -> None:
-    from tests.unit.soc.engine_support import alerts, run
+ALONE = """
+    title: Root is refused
+    id: 00000000-0000-4000-8000-000000000005
+    logsource: {category: authentication}
+    detection:
+        selection: {event.action: login, event.outcome: failure, user.name: root}
+        condition: selection
+    level: medium
+"""
+MOMENTS = st.one_of(st.integers(0, 200), st.integers(0, 9000))  # seconds: bursts, and more than an hour
+GUESSES = st.lists(st.tuples(MOMENTS, st.sampled_from(["10.9.9.9", "10.9.9.8"]), st.booleans()), max_size=60)
+    st.tuples(st.integers(0, 4000), st.sampled_from(["10.9.9.9", "10.9.9.8"]), st.booleans()), max_size=60
+)
 
-    rules = rules_of(tmp_path, FAILED, COUNTED)
-    events = list(reader(data).scan("", oldest_first=True))
-    live = {group for _, group, *_ in alerts(run(rules, events))}
-    replay = Replay(Library(rules=rules, placeholders={}).as_it_is(), timedelta(seconds=2))
+
+@cache
+def three_rules() -> RuleSet:
+    with TemporaryDirectory() as place:
+        return rules_of(Path(place) / "rules", FAILED, COUNTED, ALONE)
+
+
+@settings(deadline=None, max_examples=40)
+@given(GUESSES)
+def test_replay_and_the_stream_raise_the_same(guesses: list[tuple[int, str, bool]]) -> None:
+    """The same alerts by their ids, over seconds to more than an hour."""
+    events = [
+        failed(number, seconds, source__ip=address, user__name="root" if is_root else "an")
+        for number, (seconds, address, is_root) in enumerate(sorted(guesses))
+    ]
+    live = {alert_id for alert_id, *_ in alerts(run(three_rules(), events))}
+    replay = Replay(Library(rules=three_rules(), placeholders={}).as_it_is(), timedelta(seconds=2))
     replay.take(events)
-    counted = next(effect for effect in replay.effects() if effect.rule.title.startswith("Counted"))
-    assert counted.alerts[0] == len(alerts(run(rules, events)))
-    assert {tuple(sample["group"].items()) for sample in counted.added_samples} == live
+    effects = replay.effects()
+    assert set(replay._sides[0]._raised) == live
+    assert sum(effect.alerts[0] for effect in effects) == len(live)
+
+
+def test_what_there_is_no_room_for_is_told(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_replay, "MOST_ALERTS", 3)
+    plan = Library(rules=rules_of(tmp_path, FAILED, COUNTED), placeholders={}).as_it_is()
+    replay = Replay(plan, timedelta(seconds=2))
+    replay.take(reader(data).scan("", oldest_first=True))
+    assert sum(effect.alerts[0] for effect in replay.effects()) == 3
+    assert replay.counters["alerts_beyond_the_most"] >= 17
 
 
 def test_what_is_no_rule_is_told(

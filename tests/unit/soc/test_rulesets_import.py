@@ -192,6 +192,14 @@ def test_a_set_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
     assert listed(tmp_path / "data/rules") == [".lock", "community"]
 
 
+def test_what_a_killed_import_left_is_no_set_and_is_cleared_away(tmp_path: Path) -> None:
+    left = laid(tmp_path / "data/rules/.community.new", {"rules/half.yml": rule(9)})
+    assert reports(tmp_path / "data") == ()
+    assert len(folders(tmp_path, tmp_path / "data")) == 1
+    taken(zipped(tmp_path / "1.zip", {"a.yml": rule(1)}), tmp_path / "data")
+    assert not left.exists()
+
+
 def test_a_dry_run_tells_all_and_changes_nothing(tmp_path: Path) -> None:
     report = taken(zipped(tmp_path / "1.zip", SET), tmp_path / "data", dry_run=True)
     assert len(report.loaded) == 2
