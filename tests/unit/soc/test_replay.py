@@ -124,8 +124,6 @@ ALONE = """
 """
 MOMENTS = st.one_of(st.integers(0, 200), st.integers(0, 9000))  # seconds: bursts, and more than an hour
 GUESSES = st.lists(st.tuples(MOMENTS, st.sampled_from(["10.9.9.9", "10.9.9.8"]), st.booleans()), max_size=60)
-    st.tuples(st.integers(0, 4000), st.sampled_from(["10.9.9.9", "10.9.9.8"]), st.booleans()), max_size=60
-)
 
 
 @cache
