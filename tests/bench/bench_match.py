@@ -219,4 +219,4 @@ def _said(what: str, seconds: float, detail: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
