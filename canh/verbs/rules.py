@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import select
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import chain
@@ -27,6 +29,7 @@ if TYPE_CHECKING:  # loading the engine costs what `canh --help` should not
 
 HELP = "check, test and list the detection rules; evaluate rules over events on standard input"
 _CHUNK = 2000  # events a batch
+_AT_ONCE = 1 << 20  # octets read
 _LONGER = {  # verb -> module of canh.rules
     "replay": "replay",
     "filter": "keep",
@@ -220,6 +223,25 @@ def _eval(rules: RuleSet) -> int:
         print(f"canh rules eval: {lines} lines are no JSON object", file=sys.stderr)
 
     cores = len(os.sched_getaffinity(0))
-    for line in evaluate(rules, sys.stdin.buffer, _CHUNK, unreadable, cores):
+    for line in evaluate(rules, _arriving(sys.stdin.fileno()), _CHUNK, unreadable, cores):
         sys.stdout.write(line + "\n")
     return 0
+
+
+def _arriving(handle: int) -> Iterator[bytes]:
+    """The lines of standard input; b"" where no more are there yet, so that matches do not wait for more events."""
+    rest: list[bytes] = []
+    while True:
+        if not select.select([handle], [], [], 0)[0]:
+            yield b""
+            sys.stdout.flush()
+        octets = os.read(handle, _AT_ONCE)
+        if not octets:
+            break
+        *lines, last = octets.split(b"\n")
+        if lines:
+            yield b"".join((*rest, lines[0])) + b"\n"
+            yield from (line + b"\n" for line in lines[1:])
+            rest = []
+        rest.append(last)
+    yield b"".join(rest)

@@ -32,6 +32,7 @@ def evaluate(
 ) -> Iterator[str]:
     """NDJSON in, NDJSON matches out: {"event": n from 0, "rule_id", "title"}; blank lines are no events.
 
+    lines: an empty one (b"") says that no more are there yet: what there is is matched.
     unreadable: told how many lines were no JSON object, when there were any.
     """
     matcher = Matcher(rules)
@@ -86,10 +87,9 @@ class _Correlated:
 def _batches(lines: Iterable[bytes], size: int) -> Iterator[tuple[int, list[bytes]]]:
     start, batch = 0, []
     for line in lines:
-        if not line.strip():
-            continue
-        batch.append(line)
-        if len(batch) >= size:
+        if line.strip():
+            batch.append(line)
+        if len(batch) >= size or (batch and not line):
             yield start, batch
             start, batch = start + len(batch), []
     if batch:

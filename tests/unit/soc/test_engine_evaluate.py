@@ -81,3 +81,20 @@ def test_the_command_reads_and_prints_ndjson(tmp_path: Path) -> None:
     done = subprocess.run(command, input=encode(failed(1, 0)) + b"\n", capture_output=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["event"] == 0
+
+
+def test_a_match_does_not_wait_for_more_events(tmp_path: Path) -> None:
+    """Events come one by one, each after the answer to the last, the last without a line feed."""
+    rules_of(tmp_path, FAILED)
+    command = [sys.executable, "-m", "canh", "rules", "eval", "--rules", str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for number in range(3):
+            process.stdin.write(encode(failed(number, 0)) + b"\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["event"] == number
+        process.stdin.write(encode(failed(3, 0)))
+        process.stdin.close()
+        assert json.loads(process.stdout.read())["event"] == 3
+        assert process.wait(30) == 0
