@@ -182,6 +182,8 @@ def _list(rules: RuleSet, asked: Asked, ctx: Context) -> int:
             print(json.dumps(document, ensure_ascii=False))
         else:
             marks = "".join(f"  [{_mark(f, rules)}]" for f in _filters_of(rule, rules))
+            if rule.id in imported and imported[rule.id][1].sight in ("absent", "unread"):
+                marks += "  [no source]"
             print(f"{rule.level:<13} {kind:<16} {rule.origin.path.parent.name:<26} {rule.title}{marks}")
     for refusal in (*rules.refused, *asked[1]):
         print(f"refused: {refusal}", file=sys.stderr)

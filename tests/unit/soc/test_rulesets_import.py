@@ -327,6 +327,8 @@ def test_the_command_tells_people_and_programs(tmp_path: Path, capsys: pytest.Ca
     listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (one,) = (r for r in listed if r["title"]["en"] == "Community rule 3")
     assert (one["set"], one["author"]) == ("community", "Nguyen Van An") and one["source"] in ("absent", "unread")
+    assert main([*start, "rules", "list"]) == 0
+    assert "Community rule 3  [no source]" in capsys.readouterr().out
     assert main([*start, "rules", "remove", "community"]) == 0
 
 
