@@ -96,7 +96,9 @@ class Detector:
         )
         self._past: deque[Past] = deque()
         self._past_records = 0
-        self._warm_up(self.outbox.warm_positions())
+        warm = self.outbox.warm_positions()
+        # What was parsed again now has to be parsed again next time, too, until WARM records lie behind it.
+        self._remember(warm, self._warm_up(warm))
         self._stats = Stats(data_dir / "stats" / "detect.json", self.outbox.counters())
         self._committed_at = 0.0
         self._looked_at = time.monotonic()
@@ -179,8 +181,12 @@ class Detector:
         self._warm_up(self.outbox.warm_positions())
         self.commit()
 
-    def _warm_up(self, warm: dict[str, int]) -> None:
-        """Parse again, without matching, what was parsed last: parsers remember the lines of a session."""
+    def _warm_up(self, warm: dict[str, int]) -> int:
+        """Parse again, without matching, what was parsed last: parsers remember the lines of a session.
+
+        Returns how many records that were.
+        """
+        parsed = 0
         for directory in spools(self._data_dir):
             reader = SpoolReader(directory)
             end = self._tails.positions.get(str(reader.id), 0)
@@ -190,8 +196,10 @@ class Detector:
                 for record in records:
                     if record.position < end:
                         self._parsing.followed(self._parsing.fields_of(record))
+                        parsed += 1
                 if not records:
                     break
+        return parsed
 
     def _remember(self, positions: dict[str, int], records: int) -> None:
         """Keep the positions from before the last WARM records."""
