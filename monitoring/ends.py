@@ -1,7 +1,7 @@
 """What the inventory knows of the two ends of a connection, and of what passes between them.
 
 `Ends` is built once from a province and is a look-up afterwards: an address is looked at once and
-remembered, and so is a pair. It holds plain values only, so it can be pickled.
+remembered. It holds plain values only, so it can be pickled.
 
 An end's `kind` says what sort of place it is, whatever the province calls its zones:
     office, server, management, soc, transit, dmz, camera, video, guest, vpn
@@ -24,11 +24,10 @@ from monitoring.event import Value
 Facts = Mapping[str, Value]
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
-K = TypeVar("K")
 V = TypeVar("V")
-Service = tuple[Value, Value]  # protocol, port: as fields of an event have them
-_CACHE_SIZE = 16384  # of pairs: 10 MB
-_NONE: frozenset[Service] = frozenset()
+Service = tuple[object, object]  # protocol, port: as fields of an event have them
+_CACHE_SIZE = 65536
+_PRIVILEGED = 1023  # an answer goes to a port no service listens at
 _NOTHING: Mapping[Service, str] = {}
 _OF_SEGMENT = {
     SegmentKind.LAN: "office",
@@ -43,8 +42,10 @@ _OF_LIST = {
     "video_networks": "video",
     "camera_networks": "camera",
 }
-# Private or shared: not from anywhere. Ranges for documentation (RFC 5737) are treated as the Internet they stand for.
-_PRIVATE = tuple(ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
+# Ranges for documentation (RFC 5737) are not here: they are treated as the Internet they stand for.
+_NOWHERE = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
+_NOWHERE6 = ("::/128", "::1/128", "fe80::/10", "ff00::/8")
+_PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 
 
 class _Place(NamedTuple):
@@ -56,25 +57,19 @@ class _Place(NamedTuple):
     is_known: bool = True
 
 
-class Pair(NamedTuple):
-    """Two addresses. `allowed`: the services flows allow from the first to the second; `back`: the other way,
-    which an answer (to a port no service listens at) comes from.
-    """
-
-    facts: Facts
-    allowed: frozenset[Service]
-    back: frozenset[Service]
-    offered: Mapping[Service, str]  # what the second offers, and what it is called
+_INTERNET = _Place("internet", is_known=False)
 
 
-class _End(NamedTuple):
-    """One address. `sources`, `targets`: the flows it may begin, and end, one bit each."""
+class End(NamedTuple):
+    """What is known of an address, and of every other of which the same is known."""
 
-    facts: Facts  # without the side
+    source: Facts  # canh.src.* when it is one
+    destination: Facts  # canh.dst.*
     site: str
     unit: str
-    sources: int
-    targets: int
+    begins: int  # the flows it may begin, one bit each
+    ends: int  # the flows that may end at it
+    offered: Mapping[Service, str]  # the services of the inventory at it, and what they are called
 
 
 class Ends:
@@ -89,72 +84,71 @@ class Ends:
         self._station = "" if province.lab is None else str(province.lab.station.ip)
         self._places: _Prefixes[_Place] = _Prefixes(_places(province))
         flows = tuple(province.flows.values())
-        self._services = tuple((flow.protocol, flow.port) for flow in flows)
-        self._sources = _flows_of(flow.source_networks for flow in flows)
-        self._targets = _flows_of(flow.destination_networks for flow in flows)
+        self._begins = _flows_of(flow.source_networks for flow in flows)
+        self._ends = _flows_of(flow.destination_networks for flow in flows)
+        self._flows: dict[Service, int] = {}
+        for number, flow in enumerate(flows):
+            service = (flow.protocol, flow.port)
+            self._flows[service] = self._flows.get(service, 0) | 1 << number
         self._offered = _offered(province)
-        self._ends: dict[str, _End] = {}
-        self._sided: dict[tuple[str, str], Facts] = {}
-        self._pairs: dict[tuple[str, str], Pair] = {}
+        self._alike: dict[object, End] = {}
+        # Every event asks, so the pipeline looks here itself before it calls.
+        self.by_address: dict[object, End] = {}
 
-    def facts_of(self, side: str, address: str) -> Facts:
-        """canh.src.* or canh.dst.* of one end of a connection."""
-        key = (side, address)
-        facts = self._sided.get(key)
-        if facts is None:
-            facts = {f"canh.{side}.{name}": value for name, value in self._end(address).facts.items()}
-            _keep(self._sided, key, facts)
-        return facts
-
-    def pair(self, source: str, destination: str) -> Pair:
-        """Everything about the two at once: the path of every packet a firewall tells of."""
-        key = (source, destination)
-        pair = self._pairs.get(key)
-        if pair is None:
-            a, b = self._end(source), self._end(destination)
-            facts = {**self.facts_of("src", source), **self.facts_of("dst", destination)}
-            if a.site and b.site:
-                facts |= {"canh.flow.inter_site": a.site != b.site, "canh.flow.inter_unit": a.unit != b.unit}
-            pair = Pair(
-                facts,
-                self._services_of(a.sources & b.targets),
-                self._services_of(b.sources & a.targets),
-                self._offered.get(destination, _NOTHING),
-            )
-            _keep(self._pairs, key, pair)
-        return pair
-
-    def _services_of(self, flows: int) -> frozenset[Service]:
-        return frozenset(service for n, service in enumerate(self._services) if flows >> n & 1) if flows else _NONE
-
-    def _end(self, address: str) -> _End:
-        end = self._ends.get(address)
+    def of(self, address: str) -> End:
+        """The end an address is."""
+        end = self.by_address.get(address)
         if end is None:
-            end = self._look_up(address)
-            _keep(self._ends, address, end)
+            if len(self.by_address) >= _CACHE_SIZE:
+                self.by_address.clear()
+            end = self.by_address[address] = self._look_up(address)
         return end
 
-    def _look_up(self, address: str) -> _End:
+    def is_declared(self, source: End, destination: End, service: Service, source_port: object) -> bool:
+        """Whether a flow of the inventory allows it: as it is asked for or, to a port above 1023, as an answer.
+
+        service: protocol and port it goes to.
+        """
+        if self._flows.get(service, 0) & source.begins & destination.ends:
+            return True
+        protocol, port = service
+        if source_port is None or not isinstance(port, int) or port <= _PRIVILEGED:
+            return False
+        return bool(self._flows.get((protocol, source_port), 0) & destination.begins & source.ends)
+
+    def _look_up(self, address: str) -> End:
         owner, parsed = self._owner.get(address, ""), _parsed(address)
         facts: dict[str, Value] = {"known": bool(owner) or address == self._station}
         if owner:
             facts["device"] = owner
         if parsed is None:
-            return _End(facts, "", "", 0, 0)
-        place = next(self._places.around(parsed), _stranger(parsed))
+            return self._made(facts, "", 0, 0, _NOTHING)
+        place = next(self._places.around(parsed), _INTERNET)
         site = place.site or self._site_of.get(owner, "")
         if site:
             facts |= {"site": site, "zone": place.zone or self._zone_of[site]}
         if place.kind:
             facts["kind"] = place.kind
         facts["known_prefix"] = place.is_known
-        return _End(
-            facts,
-            site,
-            self._unit_of.get(site, ""),
-            reduce(int.__or__, self._sources.around(parsed), 0),
-            reduce(int.__or__, self._targets.around(parsed), 0),
-        )
+        begins = reduce(int.__or__, self._begins.around(parsed), 0)
+        ends = reduce(int.__or__, self._ends.around(parsed), 0)
+        return self._made(facts, site, begins, ends, self._offered.get(address, _NOTHING))
+
+    def _made(self, facts: Facts, site: str, begins: int, ends: int, offered: Mapping[Service, str]) -> End:
+        """One End for all addresses of which the same is known: those of the Internet are a single one."""
+        key = (tuple(facts.items()), begins, ends, tuple(offered.items()))
+        end = self._alike.get(key)
+        if end is None:
+            end = self._alike[key] = End(
+                {f"canh.src.{name}": value for name, value in facts.items()},
+                {f"canh.dst.{name}": value for name, value in facts.items()},
+                site,
+                self._unit_of.get(site, ""),
+                begins,
+                ends,
+                offered,
+            )
+        return end
 
 
 class _Prefixes(Generic[V]):
@@ -201,7 +195,9 @@ def kind_of(segment: Segment, province: Province) -> str:
 
 
 def _places(province: Province) -> Iterator[tuple[Network, _Place]]:
-    """Declared prefixes; of equal ones the last counts."""
+    """Declared prefixes, and those that are nobody's; of equal ones the last counts."""
+    for written, kind in (*((n, "inside-unknown") for n in _PRIVATE), *((n, "") for n in (*_NOWHERE, *_NOWHERE6))):
+        yield ip_network(written), _Place(kind, is_known=False)
     networks = province.networks
     for network, kind in (
         (networks.loopbacks, "transit"),
@@ -216,26 +212,9 @@ def _places(province: Province) -> Iterator[tuple[Network, _Place]]:
             yield ip_network(value), _Place(kind)
 
 
-def _stranger(address: Address) -> _Place:
-    """An address in no declared prefix."""
-    if any(address.version == n.version and address in n for n in _PRIVATE):
-        return _Place("inside-unknown", is_known=False)
-    if address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified:
-        return _Place(is_known=False)
-    if address.version == 4 and address >= IPv4Address("240.0.0.0"):
-        return _Place(is_known=False)
-    return _Place("internet", is_known=False)
-
-
 def _parsed(address: str) -> Address | None:
     try:
         parsed = ip_address(address)
     except ValueError:
         return None
     return getattr(parsed, "ipv4_mapped", None) or parsed
-
-
-def _keep(cache: dict[K, V], key: K, value: V) -> None:
-    if len(cache) >= _CACHE_SIZE:
-        cache.clear()
-    cache[key] = value

@@ -144,23 +144,32 @@ class Pipeline:
             fields["canh.change.in_window"] = is_agreed
 
     def _add_ends(self, fields: dict[str, Value], *, is_live: bool) -> None:
-        """Who the two ends are; of a live connection also whether the inventory declares it."""
+        """Who the two ends are; of a live connection also what the inventory says of it."""
         source, destination = fields.get("source.ip"), fields.get("destination.ip")
+        known = self._ends.by_address
+        if source is not None:
+            a = known.get(source) or self._ends.of(str(source))
+            fields.update(a.source)
         if destination is None:
-            if source is not None:
-                fields.update(self._ends.facts_of("src", str(source)))
-        elif source is None:
-            fields.update(self._ends.facts_of("dst", str(destination)))
-        else:
-            pair = self._ends.pair(str(source), str(destination))
-            fields.update(pair.facts)
-            if is_live and fields.get("event.action") in _CONNECTIONS:
-                port, protocol = fields.get("destination.port"), fields.get("network.transport")
-                if type(port) is int and protocol is not None:
-                    asked, answered = (protocol, port), (protocol, fields.get("source.port"))
-                    fields["canh.flow.declared"] = asked in pair.allowed or (port > 1023 and answered in pair.back)
-                    if asked in pair.offered:
-                        fields["canh.flow.service"] = pair.offered[asked]
+            return
+        b = known.get(destination) or self._ends.of(str(destination))
+        fields.update(b.destination)
+        if source is None or not is_live:
+            return
+        if a.site and b.site:
+            fields["canh.flow.inter_site"] = a.site != b.site
+            fields["canh.flow.inter_unit"] = a.unit != b.unit
+        if fields.get("event.action") in _CONNECTIONS:
+            port = fields.get("destination.port")
+            if type(port) is int:
+                service = (fields.get("network.transport"), port)
+                # Most pairs have no flow at all between them: nothing more is asked then.
+                fields["canh.flow.declared"] = bool(
+                    (a.begins & b.ends or b.begins & a.ends)
+                    and self._ends.is_declared(a, b, service, fields.get("source.port"))
+                )
+                if b.offered and service in b.offered:
+                    fields["canh.flow.service"] = b.offered[service]
 
     def _whole(self, text: str, received: datetime, receiver: str, hint: str) -> tuple[Header, Found | None]:
         """The header; a text that is known to have none is a message as it is, with what its parser says."""

@@ -58,7 +58,7 @@ def bare(**lists: tuple[str, ...]) -> Province:
     ],
 )
 def test_an_address_is_a_sort_of_place(address: str, kind: str | None) -> None:
-    facts = Ends(bare()).facts_of("src", address)
+    facts = Ends(bare()).of(address).source
     assert facts.get("canh.src.kind") == kind
     is_known = kind not in (None, "internet", "inside-unknown")
     assert facts.get("canh.src.known_prefix", False) is is_known
@@ -66,38 +66,48 @@ def test_an_address_is_a_sort_of_place(address: str, kind: str | None) -> None:
 
 def test_lists_say_what_sort_of_place_a_prefix_is_that_no_site_has() -> None:
     ends = Ends(bare(camera_networks=("10.250.64.128/27",), vpn_pools=("172.16.9.0/24",)))
-    assert ends.facts_of("dst", "10.250.64.130")["canh.dst.kind"] == "camera", "the smaller prefix counts"
-    assert ends.facts_of("dst", "10.250.64.170")["canh.dst.kind"] == "office"
-    assert ends.facts_of("dst", "172.16.9.1")["canh.dst.known_prefix"] is True
+    assert ends.of("10.250.64.130").destination["canh.dst.kind"] == "camera", "the smaller prefix counts"
+    assert ends.of("10.250.64.170").destination["canh.dst.kind"] == "office"
+    assert ends.of("172.16.9.1").destination["canh.dst.known_prefix"] is True
 
 
 def test_a_zone_says_of_what_kind_its_segments_are() -> None:
     zones = {**province().zones, "servers": replace(province().zones["servers"], kind="dmz")}
     ends = Ends(replace(province(), zones=MappingProxyType(zones)))
-    assert ends.facts_of("dst", "10.250.64.2")["canh.dst.kind"] == "dmz"
+    assert ends.of("10.250.64.2").destination["canh.dst.kind"] == "dmz"
 
 
 @given(st.sampled_from(sorted(province().flows)), st.data())
 def test_what_a_flow_allows_is_declared_and_so_is_its_answer(name: str, data: st.DataObject) -> None:
-    flow = province().flows[name]
-    source = str(data.draw(st.sampled_from(flow.source_networks)).network_address)
-    target = str(data.draw(st.sampled_from(flow.destination_networks)).network_address)
-    pair, back = Ends(province()).pair(source, target), Ends(province()).pair(target, source)
-    assert (flow.protocol, flow.port) in pair.allowed
-    assert pair.allowed == back.back
+    flow, ends = province().flows[name], Ends(province())
+    source = ends.of(str(data.draw(st.sampled_from(flow.source_networks)).network_address))
+    target = ends.of(str(data.draw(st.sampled_from(flow.destination_networks)).network_address))
+    assert ends.is_declared(source, target, (flow.protocol, flow.port), 50000)
+    assert ends.is_declared(target, source, (flow.protocol, 50000), flow.port)
 
 
-@given(st.ip_addresses(v=4), st.sampled_from(sorted(province().devices)))
-def test_what_passes_between_two_is_what_the_flows_say_one_by_one(address: IPv4Address, device: str) -> None:
-    owner = province().devices[device]
-    for source in (address, *owner.addresses):
-        slow = {
-            (f.protocol, f.port)
-            for f in province().flows.values()
-            if any(source in n for n in f.source_networks)
-            and any(owner.service_address in n for n in f.destination_networks)
-        }
-        assert Ends(province()).pair(str(source), str(owner.service_address)).allowed == slow
+@given(
+    st.ip_addresses(v=4) | st.sampled_from(sorted(province().device_by_address)),
+    st.sampled_from(sorted(province().device_by_address)),
+    st.sampled_from(sorted({(f.protocol, f.port) for f in province().flows.values()} | {("tcp", 3306)})),
+)
+def test_what_passes_between_two_is_what_the_flows_say_one_by_one(
+    source: IPv4Address, target: IPv4Address, service: tuple[str, int]
+) -> None:
+    slow = any(
+        (f.protocol, f.port) == service
+        and any(source in n for n in f.source_networks)
+        and any(target in n for n in f.destination_networks)
+        for f in province().flows.values()
+    )
+    ends = Ends(province())
+    assert ends.is_declared(ends.of(str(source)), ends.of(str(target)), service, None) is slow
+
+
+def test_addresses_of_which_the_same_is_known_share_it() -> None:
+    ends = Ends(province())
+    assert ends.of("203.0.113.9") is ends.of("198.51.100.1")
+    assert ends.of("10.250.65.20") is ends.of("10.250.65.21") is not ends.of("10.250.64.140")
 
 
 def packet(
@@ -141,6 +151,5 @@ def test_a_port_has_a_role_where_the_inventory_has_the_interface() -> None:
 
 def test_what_is_known_of_ends_can_be_sent_to_another_process() -> None:
     ends = Ends(province())
-    ends.pair("10.250.65.10", "10.250.64.2")
-    again = pickle.loads(pickle.dumps(ends))
-    assert again.pair("10.250.65.10", "10.250.64.2") == ends.pair("10.250.65.10", "10.250.64.2")
+    ends.of("10.250.65.10")
+    assert pickle.loads(pickle.dumps(ends)).of("10.250.65.10") == ends.of("10.250.65.10")
