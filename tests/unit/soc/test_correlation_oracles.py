@@ -129,10 +129,11 @@ def by_rsigma(folder: Path, documents: Sequence[Mapping[str, Any]], seen: Sequen
     names = {d["id"]: d["correlation"]["group-by"] for d in documents}
     for line in done.stdout.splitlines():
         said = json.loads(line)
-        if "correlation_type" in said and said.get("events"):
+        if "correlation_type" in said:
             group = dict(said["group_key"])
             values = tuple(group.get(name, "") for name in names[said["rule_id"]])
-            fired.add((said["rule_id"], values, said["events"][-1]["id"]))
+            # What fires because another correlation did names no event.
+            fired.add((said["rule_id"], values, said["events"][-1]["id"] if said.get("events") else ""))
     return fired
 
 
@@ -156,3 +157,19 @@ def test_the_crates_correlations_find_what_windows_find(
     seen = data.draw(events(gaps=False))
     correlations = correlations_of([document])
     assert ours(correlations, seen) == by_rsigma(tmp_path_factory.mktemp("rsigma"), [document], seen)
+
+
+@pytest.mark.skipif(not RSIGMA, reason="CANH_RSIGMA names no rsigma command")
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(st.data())
+def test_the_crates_chains_fire_in_the_groups_ours_fire_in(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    lower = data.draw(correlation_documents(expressions=False).filter(_is_for_rsigma))
+    lower["correlation"]["group-by"] = ["ip"]
+    body = {"type": "temporal", "rules": ["upper", "c"], "group-by": ["ip"], "timespan": "15s", "condition": {"gte": 2}}
+    top = {"title": "top", "id": "00000000-0000-4000-8000-0000000000fe", "correlation": body}
+    seen = data.draw(events(gaps=False))
+    theirs = by_rsigma(tmp_path_factory.mktemp("rsigma"), [lower, top], seen)
+    found = ours(correlations_of([lower, top]), seen)
+    assert {fired[:2] for fired in found} == {fired[:2] for fired in theirs}

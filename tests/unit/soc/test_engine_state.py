@@ -158,7 +158,7 @@ def alerts_of(folder: Path, rules: RuleSet, events: Sequence[Event]) -> set[tupl
     return cases.facts()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(streams())
 def test_any_order_of_arrival_within_the_lateness_raises_the_same(
     tmp_path_factory: pytest.TempPathFactory, stream: list[Event]
@@ -176,7 +176,7 @@ OPERATIONS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(streams(), st.lists(OPERATIONS, max_size=25), st.sampled_from([1, 3, 1000]))
 def test_killed_reloaded_and_short_of_memory_it_raises_the_same(
     tmp_path_factory: pytest.TempPathFactory,
