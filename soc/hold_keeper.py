@@ -13,7 +13,6 @@ from pathlib import Path
 from inventory.errors import OpsError
 from monitoring.changes import windows_of
 from monitoring.event import Event
-from monitoring.store import reader
 from soc.cases import Case, CaseStore
 from soc.holds import Subject, Verdict, is_due, judge, lost
 
@@ -26,10 +25,11 @@ class HoldKeeper:
     def __init__(self, cases: CaseStore, data_dir: Path, back_at: BackAt | None = None) -> None:
         self._cases, self._data_dir = cases, data_dir
         self._back_at = back_at or self._stored
+        self._is_away = False  # the event store, in this look: it may take half a minute to say nothing
 
     def look(self, now: datetime) -> int:
         """Decide about every held alert whose time has come. Returns how many were released or closed."""
-        settled = 0
+        settled, self._is_away = 0, False
         for case in self._cases.held():
             alert = case.alert
             ended = self._end_of(case.change_id, now)
@@ -72,6 +72,10 @@ class HoldKeeper:
     def _stored(self, lost_at: Mapping[Subject, datetime]) -> dict[Subject, datetime]:
         """What the event store has of each; what it cannot say did not come back."""
         found: dict[Subject, datetime] = {}
+        if self._is_away:
+            return found
+        from monitoring.store import reader  # 60 MB that a process without held alerts can do without
+
         try:
             store = reader(self._data_dir)
             for subject, at in lost_at.items():
@@ -79,6 +83,7 @@ class HoldKeeper:
                 if event is not None:
                     found[subject] = event.timestamp
         except OpsError:
+            self._is_away = True
             return {}
         return found
 
