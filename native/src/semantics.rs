@@ -2,9 +2,10 @@
 //!
 //! On the document: `windash` with wildcards and `all`, time parts that are compared, filters, selectors
 //! that name nothing. On the lowered form: wildcards reach over line breaks, keywords are looked for in
-//! the whole event and `all` of them may stand in different fields, numbers among them too.
+//! the whole event and `all` of them may stand in different fields, numbers among them too; of base64 at any
+//! offset only the letters count that what comes before and after does not change.
 
-use rsigma_ir::{IrDetection, IrDetectionItem, IrMatcher, IrPatternPart, IrRule, IrStrOp, IrTimePart};
+use rsigma_ir::{IrDetection, IrDetectionItem, IrEncoding, IrMatcher, IrPatternPart, IrRule, IrStrOp, IrTimePart};
 use rsigma_parser::{
     ConditionExpr, Detection, DetectionItem, Detections, FilterRule, FilterRuleTarget, LogSource, Modifier,
     SelectorPattern, SigmaRule, SigmaString, SigmaValue,
@@ -268,12 +269,39 @@ fn settle_matcher(matcher: &mut IrMatcher, keyword: bool) {
         IrMatcher::NumericEq(rsigma_ir::IrNumber::Literal(number)) if keyword => {
             *matcher = text_of(IrStrOp::Contains, vec![IrPatternPart::Literal(number.to_string())], true);
         }
+        IrMatcher::Encoded { encodings, value, case_insensitive, .. }
+            if matches!(encodings.as_slice(), [.., IrEncoding::Base64Offset]) =>
+        {
+            let octets = encoded(value, encodings[0]);
+            let piece =
+                |piece: String| text_of(IrStrOp::Contains, vec![IrPatternPart::Literal(piece)], *case_insensitive);
+            *matcher = IrMatcher::AnyOf((0..3).map(|offset| piece(within_base64(&octets, offset))).collect());
+        }
         IrMatcher::Str { op, pattern, case_insensitive } => {
             let op = if keyword { IrStrOp::Contains } else { *op };
             *matcher = text_of(op, std::mem::take(&mut pattern.parts), *case_insensitive);
         }
         _ => {}
     }
+}
+
+fn encoded(text: &str, encoding: IrEncoding) -> Vec<u8> {
+    let units = || text.encode_utf16();
+    match encoding {
+        IrEncoding::Wide => units().flat_map(u16::to_le_bytes).collect(),
+        IrEncoding::Utf16Be => units().flat_map(u16::to_be_bytes).collect(),
+        IrEncoding::Utf16 => [0xFF, 0xFE].into_iter().chain(units().flat_map(u16::to_le_bytes)).collect(),
+        _ => text.as_bytes().to_vec(),
+    }
+}
+
+/// What base64 makes of `octets` after `offset` others and before any: the letters that only they decide.
+fn within_base64(octets: &[u8], offset: usize) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let (first, after) = (offset * 8, (offset + octets.len()) * 8);
+    let bit = |at: usize| usize::from(octets[at / 8 - offset] >> (7 - at % 8) & 1);
+    let letter = |begin: usize| char::from(LETTERS[(begin..begin + 6).fold(0, |bits, at| bits << 1 | bit(at))]);
+    (first.div_ceil(6)..after / 6).map(|number| letter(number * 6)).collect()
 }
 
 /// The plainest matcher of a pattern. Wildcards at its ends are what `op` says; one within is a regular

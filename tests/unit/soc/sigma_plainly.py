@@ -148,13 +148,14 @@ def _meets(there: Any, present: bool, value: Any, modifiers: list[str], event: E
 
 
 def _patterns(value: str, modifiers: list[str]) -> Iterator[re.Pattern[str]]:
-    for text in _spelled(value, modifiers):
+    for text in spelled(value, modifiers):
         before = "*" if {"contains", "endswith"} & set(modifiers) else ""
         after = "*" if {"contains", "startswith"} & set(modifiers) else ""
         yield _wild(text, before, after, cased="cased" in modifiers)
 
 
-def _spelled(value: str, modifiers: list[str]) -> list[str]:
+def spelled(value: str, modifiers: list[str]) -> list[str]:
+    """The texts a value stands for, by its encoding modifiers."""
     encodings = {"wide": "utf-16-le", "utf16le": "utf-16-le", "utf16be": "utf-16-be", "utf16": "utf-16"}
     encoding = next((encodings[name] for name in modifiers if name in encodings), "utf-8")
     if "base64" in modifiers:

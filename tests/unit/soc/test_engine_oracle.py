@@ -15,10 +15,11 @@ fieldref over a list is asked of nobody: the standard does not say what it means
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import canh_native
@@ -119,6 +120,31 @@ def _rules(
     ).map(lambda detection: {"title": "generated", "logsource": {"category": "test"}, "detection": detection})
 
 
+def _texts_of(node: Any) -> Iterator[str]:
+    """What the rules look for, so that events hold it more often than by chance."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key != "condition":
+                modifiers = key.split("|")[1:]
+                for text in _texts_of(value):
+                    yield from sigma_plainly.spelled(text, modifiers)[:4]
+    elif isinstance(node, list):
+        for value in node:
+            yield from _texts_of(value)
+    elif isinstance(node, str):
+        yield node.replace("*", "a\n").replace("?", "X")
+
+
+def _holding(draw: st.DataObject, rules: list[dict[str, Any]], events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The events, some of their texts replaced by what the rules look for."""
+    wanted = sorted(set(_texts_of([rule["detection"] for rule in rules])))
+    if not wanted:
+        return events
+    text = st.builds("{}{}{}".format, st.sampled_from(["", "", "a", "-"]), st.sampled_from(wanted), TEXT)
+    other = st.fixed_dictionaries({}, optional=dict.fromkeys("abcd", st.one_of(text, text.map(str.upper))))
+    return [event | draw.draw(other) for event in events]
+
+
 def _numbered(rules: list[dict[str, Any]]) -> canh_native.RuleSet:
     documents = [json.dumps(rule | {"title": f"rule {at}"}) for at, rule in enumerate(rules)]
     compiled = canh_native.RuleSet(documents, "[]", [], tables.fields())
@@ -129,11 +155,13 @@ def _numbered(rules: list[dict[str, Any]]) -> canh_native.RuleSet:
 @given(
     st.lists(_rules(ITEM, [*WHOLE, "2 of them"], KEYWORDS), min_size=1, max_size=4),
     st.lists(MORE, min_size=1, max_size=4),
+    st.data(),
 )
 @settings(max_examples=150, deadline=None)
 def test_the_engine_finds_what_reading_the_rules_plainly_finds(
-    rules: list[dict[str, Any]], events: list[dict[str, Any]]
+    rules: list[dict[str, Any]], events: list[dict[str, Any]], draw: st.DataObject
 ) -> None:
+    events = _holding(draw, rules, events)
     compiled = _numbered(rules)
     lines = [json.dumps(event).encode() for event in events]
     found = {(at, number) for at, number, _ in compiled.match_batch(lines)[0]}
@@ -149,10 +177,14 @@ def test_the_engine_finds_what_reading_the_rules_plainly_finds(
 @given(
     st.lists(_rules(ITEM, [*WHOLE, "2 of them"], KEYWORDS), min_size=8, max_size=40),
     st.lists(MORE, min_size=4, max_size=8),
+    st.data(),
 )
 @settings(max_examples=25, deadline=None)
-def test_the_index_hides_no_match(rules: list[dict[str, Any]], events: list[dict[str, Any]]) -> None:
+def test_the_index_hides_no_match(
+    rules: list[dict[str, Any]], events: list[dict[str, Any]], draw: st.DataObject
+) -> None:
     """Under the fields' own names, under others (ECS), and on several cores."""
+    events = _holding(draw, rules, events)
     renamed = {"a": "Image", "b": "CommandLine", "c": "ParentImage", "d": "ParentCommandLine", "n": "ProcessId"}
     named = [json.loads(re.sub(r'"([abcdn])([|"])', lambda m: f'"{renamed[m[1]]}{m[2]}', json.dumps(r))) for r in rules]
     for rule in named:
@@ -183,9 +215,31 @@ def _nested(event: Mapping[str, Any]) -> dict[str, Any]:
     return done
 
 
-@given(_rules(SQL_ITEM, WHOLE), st.lists(EVENT, min_size=1, max_size=6))
+@given(
+    st.text(st.characters(codec="ascii", categories=["L", "N", "P", "Zs"]), min_size=2, max_size=20),
+    st.sampled_from([("", "utf-8"), ("wide|", "utf-16-le"), ("utf16be|", "utf-16-be")]),
+    st.binary(max_size=4),
+    st.binary(max_size=4),
+)
+@settings(max_examples=100, deadline=None)
+def test_a_text_is_found_in_the_base64_of_anything_that_holds_it(
+    text: str, coded: tuple[str, str], before: bytes, after: bytes
+) -> None:
+    if "\\" in text or "*" in text or "?" in text:
+        return
+    key = f"a|{coded[0]}base64offset|contains"
+    rule = {"title": "x", "logsource": {"category": "test"}, "detection": {"s": {key: text}, "condition": "s"}}
+    whole = base64.b64encode(before + text.encode(coded[1]) + after).decode()
+    line = json.dumps({"a": whole}).encode()
+    assert _numbered([rule]).match_batch([line])[0]
+
+
+@given(_rules(SQL_ITEM, WHOLE), st.lists(EVENT, min_size=1, max_size=6), st.data())
 @settings(max_examples=120, deadline=None)
-def test_the_engine_finds_what_sqlite_finds(rule: dict[str, Any], events: list[dict[str, Any]]) -> None:
+def test_the_engine_finds_what_sqlite_finds(
+    rule: dict[str, Any], events: list[dict[str, Any]], draw: st.DataObject
+) -> None:
+    events = _holding(draw, [rule], events)
     compiled = _numbered([rule])
     try:
         query = sqlite.sqliteBackend(collate_nocase=True).convert(SigmaCollection.from_dicts([rule]))[0]
