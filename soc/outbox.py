@@ -61,6 +61,7 @@ class Outbox:
             # What is committed lets the spool go: it must outlive a power cut.
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("PRAGMA cache_size=-16000")
+            self._db.execute("PRAGMA journal_size_limit=67108864")  # what one long commit took is given back
             self._drop_other_layout()
             self._db.executescript(_SCHEMA + SCHEMA)
             self.shelf = Shelf(self._db, **bounds)

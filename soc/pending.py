@@ -9,6 +9,7 @@ What a correlation wants to look at later (`a and not b`) waits here too, as a s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
@@ -18,6 +19,7 @@ from soc.sigma.sighting import Sighting
 MOST = 50_000
 MOST_OCTETS = 256 << 20  # of events
 MOST_JUDGEMENTS = 50_000
+MOST_OF_A_GROUP = 1_000  # judgements; one that is flooded must not cost the others theirs
 LAST = "\U0010ffff"  # ids of judgements begin with it: they come after all that has the same moment
 Key = tuple[int, str, str]  # event time, event id, rule
 
@@ -31,6 +33,7 @@ class Pending:
         self._by_time: list[Key] = []
         self._by_due: list[tuple[int, Key]] = []
         self.passed: Key = (0, "", "")  # the last that left in order
+        self._of_group: Counter[tuple[str, str]] = Counter()  # judgements
         self.octets = 0  # of the events held
         self.late = self.early = self.unjudged = self.judgements = 0
 
@@ -54,7 +57,6 @@ class Pending:
 
     def bring(self, sighting: Sighting) -> None:
         """Put back one that was held when it was written down."""
-        self.judgements += sighting.judgement is not None
         self._hold(key_of(sighting), sighting)
 
     def due(self, clock_us: int) -> Iterator[Sighting]:
@@ -85,19 +87,22 @@ class Pending:
 
     def _add_judgement(self, sighting: Sighting) -> None:
         """A sender whose clock is slow, or who was cut off, is waited for by our clock: what follows is as late."""
-        if self.judgements >= MOST_JUDGEMENTS:
+        group = sighting.judgement[:2] if sighting.judgement else ("", "")
+        if self.judgements >= MOST_JUDGEMENTS or self._of_group[group] >= MOST_OF_A_GROUP:
             self.unjudged += 1
             return
         is_slow = sighting.received_us - sighting.at_us > self.lateness_us
         at_us = sighting.received_us if is_slow else sighting.at_us
         moved = replace(sighting, at_us=at_us, received_us=max(at_us, sighting.received_us))
         if key_of(moved) not in self.held:
-            self.judgements += 1
             self._hold(key_of(moved), moved)
 
     def _hold(self, key: Key, sighting: Sighting) -> None:
         self.held[key] = sighting
         self.octets += len(sighting.event)
+        if sighting.judgement is not None:
+            self.judgements += 1
+            self._of_group[sighting.judgement[:2]] += 1
         heappush(self._by_time, key)
         heappush(self._by_due, (sighting.received_us + self.lateness_us, key))
 
@@ -109,8 +114,13 @@ class Pending:
 
     def _let_go(self, key: Key) -> Sighting:
         sighting = self.held.pop(key)
-        self.judgements -= sighting.judgement is not None
         self.octets -= len(sighting.event)
+        if sighting.judgement is not None:
+            self.judgements -= 1
+            group = sighting.judgement[:2]
+            self._of_group[group] -= 1
+            if not self._of_group[group]:
+                del self._of_group[group]
         return sighting
 
 

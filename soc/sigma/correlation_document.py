@@ -109,9 +109,12 @@ def resolved(correlation: Correlation, known: Mapping[str, str]) -> Correlation:
     missing = [name for name in correlation.rules if name not in known]
     if missing:
         raise CorrelationError(f"it refers to {', '.join(missing)}, which no loaded rule is called")
+    rules = tuple(known[name] for name in correlation.rules)
+    strangers = [name for _, fields in correlation.aliases for name, _ in fields if known.get(name) not in rules]
+    if strangers:
+        raise CorrelationError(f"aliases: {strangers[0]} is none of rules")
     aliases = tuple(
-        (alias, tuple((known.get(rule, rule), field) for rule, field in fields))
-        for alias, fields in correlation.aliases
+        (alias, tuple((known[rule], field) for rule, field in fields)) for alias, fields in correlation.aliases
     )
     terms = tuple(
         Term(
@@ -122,7 +125,6 @@ def resolved(correlation: Correlation, known: Mapping[str, str]) -> Correlation:
         )
         for term in correlation.terms
     )
-    rules = tuple(known[name] for name in correlation.rules)
     if len(set(rules)) < len(rules):
         raise CorrelationError("rules: one rule is listed twice")
     return replace(correlation, rules=rules, aliases=aliases, terms=terms)

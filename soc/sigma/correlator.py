@@ -187,7 +187,7 @@ class Correlator:
         chained = seen.rule in self._correlations
         known: dict[tuple[str, ...], list[_Group]] = {}  # many correlations group by the same fields
         for feed in self._fed_by.get(seen.rule, ()):
-            values = _values(feed.correlation, seen.fields) if feed.correlation.fields else ()
+            values = _values(feed, seen.fields) if feed.value_fields else ()
             if values is None:
                 self.counts["without_value"] += 1
                 continue
@@ -336,10 +336,12 @@ class _Feed(NamedTuple):
 
     correlation: Correlation
     group_fields: tuple[str, ...]
+    value_fields: tuple[str, ...]
 
 
 def _feed(correlation: Correlation, rule: str) -> _Feed:
-    return _Feed(correlation, tuple(correlation.group_field(name, rule) for name in correlation.group_by))
+    names = (correlation.group_by, correlation.fields)
+    return _Feed(correlation, *(tuple(correlation.group_field(name, rule) for name in some) for some in names))
 
 
 def _group(values: tuple[str, ...]) -> _Group:
@@ -356,8 +358,8 @@ def _fields_needed(correlations: Iterable[Correlation]) -> dict[str, frozenset[s
     for correlation in reversed(list(correlations)):
         handed_on = needed.get(correlation.id, frozenset())
         for rule in correlation.rules:
-            own = {*_feed(correlation, rule).group_fields, *correlation.fields}
-            needed[rule] = needed.get(rule, frozenset()) | own | handed_on
+            feed = _feed(correlation, rule)
+            needed[rule] = needed.get(rule, frozenset()).union(feed.group_fields, feed.value_fields, handed_on)
     return needed
 
 
@@ -406,10 +408,10 @@ def _at_a_later_moment(judgement: Judgement, wait_us: int, seen: Sighting) -> Si
     )
 
 
-def _values(correlation: Correlation, fields: Mapping[str, Value]) -> tuple[str, ...] | None:
+def _values(feed: _Feed, fields: Mapping[str, Value]) -> tuple[str, ...] | None:
     """What counts of the correlation's field; None when there is nothing to count."""
-    found = [_texts(fields.get(name)) for name in correlation.fields]
-    if correlation.kind is not Kind.VALUE_COUNT:
+    found = [_texts(fields.get(name)) for name in feed.value_fields]
+    if feed.correlation.kind is not Kind.VALUE_COUNT:
         return tuple(text for text in found[0] if number_of(text) is not None) or None
     if len(found) == 1:
         return found[0] or None

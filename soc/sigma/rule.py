@@ -143,7 +143,7 @@ class Correlation(AnyRule):
         return " ".join((self.digest, *self.rules))
 
     def group_field(self, alias: str, rule_id: str) -> str:
-        """The event's field behind a name of group-by, for a match of `rule_id`."""
+        """The event's field behind a name of group-by or of the counted field, for a match of `rule_id`."""
         for known, fields in self.aliases:
             if known == alias:
                 return dict(fields).get(rule_id, alias)

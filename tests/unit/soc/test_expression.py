@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soc.pending import MOST_OF_A_GROUP, Pending
 from soc.sigma.correlation_document import CorrelationError, correlation_of
+from soc.sigma.correlator import Correlator
 from soc.sigma.expression import ExpressionError, named_in, terms_of
 from soc.sigma.rule import Origin, Term
 from tests.unit.soc.correlation_support import Seen, correlations_of, ours
@@ -152,6 +154,31 @@ def test_a_correlation_that_cannot_count_is_refused_with_its_reason(change: Mapp
     document["correlation"] |= change
     with pytest.raises(CorrelationError, match=re.escape(said)):
         correlation_of(document, Origin(path=Path("rule.yml")), "")
+
+
+def test_a_flood_of_one_group_is_looked_at_in_part_and_counted() -> None:
+    buffer = Pending(0)
+    correlator = Correlator(correlations_of([_document("temporal", ["a", "b"], "a and not b")]), lambda _: "")
+    for seen in _at(*((n / 1000, "a") for n in range(1500))):
+        correlator.take(seen.sighting)
+        for later in correlator.later():
+            buffer.add(later)
+    assert (buffer.judgements, buffer.unjudged) == (MOST_OF_A_GROUP, 500)
+    assert len(list(buffer.everything())) == MOST_OF_A_GROUP
+    assert not buffer._of_group
+
+
+def test_an_alias_of_the_counted_field_is_looked_up_by_rule_and_one_of_a_stranger_refused() -> None:
+    document = _document("value_count", ["a", "b"], {"field": "who", "gte": 2})
+    document["correlation"]["aliases"] = {"who": {"a": "src", "b": "dst"}}
+    correlations = correlations_of([document])
+    pairs = [("a", {"src": "1", "dst": "2"}), ("b", {"src": "9", "dst": "1"}), ("b", {"dst": "3"})]
+    seen = [Seen(id=str(n), at_us=n, rule=rule, fields=fields) for n, (rule, fields) in enumerate(pairs)]
+    assert not ours(correlations, seen[:2])
+    assert ours(correlations, seen)
+    document["correlation"]["aliases"]["who"]["c"] = "x"
+    with pytest.raises(CorrelationError, match="aliases: c is none of rules"):
+        correlations_of([document])
 
 
 @pytest.mark.parametrize(("span", "seconds"), [("2w", 1209600), ("1M", 2629746), ("1y", 31556952), ("90m", 5400)])
