@@ -1,7 +1,7 @@
 """Faults that a change of ours causes: kept from paging while it runs, told when it is over and they are not.
 
-Pure. What may be held is decided by what happened, not by the rule that saw it: only the words of `ENDS`, a link
-or a neighbour lost, and only when every event of the alert lies in a change (on a device it changes, or one it
+Pure. What may be held is decided by what happened, not by the rule that saw it: only the words of `ENDS`, a link,
+a neighbour or a tunnel lost, and only when every event of the alert lies in a change (on a device it changes, or one it
 may touch). So a login, a configuration by hand, a logging target removed pages whatever is open.
 
     raised within a change ── held ──┬── the change ended, and all came back ──► recovered: closed, never told
@@ -27,12 +27,13 @@ LONGEST = timedelta(hours=2)  # a change that takes longer no longer explains a 
 ENDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "interface-down": ("interface-up", ("observer.ingress.interface.name",)),
     "routing-neighbor-down": ("routing-neighbor-up", ("canh.nbr.ip", "canh.nbr.id")),
+    "vpn-tunnel-down": ("vpn-tunnel-up", ("canh.vpn.name", "canh.vpn.tunnel", "destination.ip")),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What was lost: an interface or a neighbour of a device, and the word that says it is back."""
+    """What was lost: an interface, a neighbour or a tunnel of a device, and the word that says it is back."""
 
     device: str
     back: str  # event.action

@@ -70,7 +70,7 @@ def alert(*events: Event, name: str = "a1", count: int | None = None) -> Alert:
 
 
 def test_only_a_lost_link_or_neighbour_can_be_held() -> None:
-    assert set(ENDS) == {"interface-down", "routing-neighbor-down"}
+    assert set(ENDS) == {"interface-down", "routing-neighbor-down", "vpn-tunnel-down"}
     for action in ("login", "config-changed", "logging-stopped", "aaa-server-down", "connection-denied"):
         assert change_of([down(0, **{"event.action": action})]) == ""
 
