@@ -172,6 +172,8 @@ def _add_packet(fields: dict[str, Value], text: str) -> str:
 
 
 def _finish(fields: dict[str, Value], verdict: str, text: str) -> Parsed:
+    if "of Firewall user" in text:
+        fields["canh.auth.scope"] = "user"
     if "source.user.name" in fields:
         fields.setdefault("user.name", fields["source.user.name"])
     domain, path = fields.get("url.domain"), str(fields.get("url.path", ""))
