@@ -169,7 +169,8 @@ class CaseStore:
     def released(self, alert_id: str, *, at: datetime) -> bool:
         """Its change is over and it is not: it is told now, and its clock begins. False when it was not held."""
         with self.database.write() as connection:
-            return _release(connection, case_of(_row(connection, alert_id)), at)
+            case = case_of(_row(connection, alert_id))
+            return case.held_until is not None and _release(connection, case, at)
 
     def recovered(self, alert_id: str, *, at: datetime) -> bool:
         """What was lost came back with its change: closed. False when it was not held."""

@@ -188,6 +188,15 @@ def test_what_came_back_is_closed_and_never_told(store: CaseStore, tmp_path: Pat
     assert store.history("a1")[-1].action == "recovered"
 
 
+def test_two_who_look_at_once_decide_once(store: CaseStore, tmp_path: Path) -> None:
+    journal(tmp_path, at(-1), at(10))
+    assert store.recovered("a1", at=at(12)) is True
+    assert store.released("a1", at=at(12)) is False, "the other asked a store that was away"
+    assert store.recovered("a1", at=at(12)) is False
+    assert store.deliver([alert(down(0))]) == 0, "nor does detection that comes again after a crash"
+    assert store.get("a1").status is Status.CLOSED
+
+
 def test_what_went_down_again_after_it_came_back_is_told(store: CaseStore, tmp_path: Path) -> None:
     journal(tmp_path, at(-1), at(10))
     store.deliver([alert(down(0), down(9.5))])
