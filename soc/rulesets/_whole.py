@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -60,6 +59,7 @@ def findings(
     ]
     remarks = [
         *_without_lines(own),
+        *(remark for library in libraries for remark in _unregistered(library, own)),
         *(
             Refusal(origin=f.origin, reason=f"it applies until {f.expires}: {f.reason} ({f.author})")
             for f in rules.filters
@@ -164,18 +164,19 @@ def _register(library: Path, own: Iterable[Folder]) -> Iterator[Refusal]:
         return
     there = {_name(folder, library): folder.rule for folder in own if _is_below(folder.path, [library])}
     ids = {rule.id for rule in there.values()}
-    known: dict[str, set[str]] = defaultdict(set)
     for rule_id, place, line in _entries(library):
-        known[place].add(rule_id)
         if rule_id not in ids:
             now = f"{place} has {there[place].id} now" if place in there else f"{place} is gone"
             reason = f"no rule has the id {rule_id} any more ({now}): give it back, or take the line out"
             yield Refusal(origin=Origin(path=path, line=line), reason=reason)
-    registered_ids = {rule_id for ids_of in known.values() for rule_id in ids_of}
-    for rule in there.values():
-        if rule.id not in registered_ids:
-            reason = f"its id is not in {REGISTER}: canh rules check --register"
-            yield Refusal(origin=rule.origin, reason=reason)
+
+
+def _unregistered(library: Path, own: Iterable[Folder]) -> Iterator[Refusal]:
+    known = {rule_id for rule_id, _, _ in _entries(library)}
+    for folder in own if known else ():
+        if folder.rule.id not in known and _is_below(folder.path, [library]):
+            reason = f"its id is not in {REGISTER} yet: canh rules check --register"
+            yield Refusal(origin=folder.rule.origin, reason=reason)
 
 
 def _entries(library: Path) -> Iterator[tuple[str, str, int]]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from soc import placeholders
+from soc import placeholders, scheduled
 from soc.rulesets import findings as whole
+from soc.scheduled.cases import folders as scheduled_folders
 from soc.sigma import OWN_RULES, Correlation, Kind, load
 from soc.sigma.check import findings
 from soc.sigma.library import CaseError, Folder, Scene, folders, outcomes
@@ -28,7 +29,10 @@ def test_hits_alert_and_misses_stay_quiet(folder: Folder) -> None:
 
 
 def test_the_library_is_whole() -> None:
-    found = whole(own_rules(), placeholders.of(lab()), [OWN_RULES], date(2026, 11, 22))
+    values = placeholders.of(lab())
+    asked, refused = scheduled.load([OWN_RULES], values)
+    assert not refused
+    found = whole(own_rules(), values, [OWN_RULES], date(2026, 11, 22), scheduled_folders(asked))
     assert [str(finding) for finding in found.offences] == []
 
 
