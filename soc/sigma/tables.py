@@ -30,7 +30,7 @@ _SHIPPERS = (
 
 def log_sources() -> str:
     """The routing table as the engine takes it. Raises RuleError."""
-    entries = _read(LOG_SOURCES)
+    entries = read(LOG_SOURCES)
     shipped = [_renamed(entry, names) for names in _SHIPPERS for entry in entries if set(entry["when"]) & set(names)]
     distinct = {json.dumps(entry, sort_keys=True): entry for entry in entries + shipped}
     return json.dumps(list(distinct.values()))
@@ -38,10 +38,11 @@ def log_sources() -> str:
 
 def fields() -> str:
     """The other names of fields, by log source, as the engine takes them. Raises RuleError."""
-    return json.dumps(_read(FIELDS))
+    return json.dumps(read(FIELDS))
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def read(path: Path) -> list[dict[str, Any]]:
+    """A table as people write it. Raises RuleError."""
     try:
         entries = yaml.load(path.read_text("utf-8"), LOADER)  # noqa: S506
     except (OSError, yaml.YAMLError) as error:
