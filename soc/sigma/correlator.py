@@ -223,10 +223,13 @@ class Correlator:
         return [_group(values) for values in groups[:MOST_AT_ONCE]]
 
     def _put(
-        self, correlation: Correlation, where: _Group, entry: Entry, seen: Sighting, *, chained: bool
+        self, correlation: Correlation, group: _Group, entry: Entry, seen: Sighting, *, chained: bool
     ) -> Firing | None:
-        key, values = where
-        window = self._window(correlation, key)
+        key, values = group
+        where = (correlation.id, key)
+        window = self._windows.get(where)
+        if window is None or window.touched_us < self._limits.get(correlation.id, 0):
+            window = self._window(correlation, key)
         before = len(window.entries)
         evicted = window.replace(entry) if chained else window.add(entry)
         self.entries += len(window.entries) - before
@@ -237,9 +240,9 @@ class Correlator:
             self.counts["entries_evicted"] += evicted
         if seen.received_us > window.touched_us:
             window.touched_us = seen.received_us
-        self._windows.move_to_end((correlation.id, key))
+        self._windows.move_to_end(where)
         if self.shelf is not None:
-            self._changed[correlation.id, key] = window
+            self._changed[where] = window
         else:
             window.fresh.clear()  # nobody writes it down
         if not correlation.terms:

@@ -127,10 +127,12 @@ class Window:
         return [(known, self.span_us if known is Known.AFTERWARDS else 0) for known in later]
 
     def _bound(self) -> int:
-        over = max(0, len(self.entries) - self.most)
+        over = len(self.entries) - self.most
+        if over <= 0:
+            return 0
         # In chunks, so that a full window does not move its whole list for every event.
-        if over and (over := min(len(self.entries) - 1, max(over, self.most // 16))):
-            self._drop(over)
+        over = min(len(self.entries) - 1, max(over, self.most // 16))
+        self._drop(over)
         return over
 
     def _drop(self, n: int) -> None:
