@@ -539,3 +539,31 @@ def test_an_address_that_is_not_ours_is_a_clear_error() -> None:
 def test_the_certificate_names_the_soc_host(shared: Bench) -> None:
     soc = shared.console.province.soc
     assert names_of(shared.console.province) == (soc.name, *(str(a) for a in soc.addresses))
+
+
+def test_a_held_alert_says_so_in_both_languages(bench: Bench) -> None:
+    down = Event(
+        {
+            "@timestamp": NOW.isoformat(),
+            "event.id": "e1",
+            "event.action": "interface-down",
+            "host.name": "hh-ce1",
+            "observer.ingress.interface.name": "eth1",
+            "canh.change.id": "0a1b2c3d-long",
+            "canh.change.operator": "netops",
+        }
+    )
+    held = alert(3, nonce="held", events=(down,), count=1, raised_at=NOW, first_seen=NOW, last_seen=NOW)
+    bench.console.cases.deliver([held])
+    browser = bench.browser("nhung")
+    pages = {}
+    for language in ("vi", "en"):
+        browser.get(f"/lang/{language}")
+        pages[language] = browser.get(f"/alerts/{held.id}").text
+    assert "Tạm giữ: thay đổi 0a1b2c3d đang thực hiện." in pages["vi"] and "netops" in pages["vi"]
+    assert "Held: the change 0a1b2c3d is under way." in pages["en"] and "Held by a change" in pages["en"]
+    assert "Held by a change" in browser.get("/alerts").text
+    bench.console.cases.released(held.id, at=NOW)
+    assert "told now" in browser.get(f"/alerts/{held.id}").text
+    document = browser.get(f"/alerts/{held.id}.json").json()
+    assert (document["change_id"], document["held_until"]) == ("0a1b2c3d-long", None)
