@@ -56,7 +56,7 @@ def rules_in(folder: Path) -> dict[str, Known]:
     for path in sorted(folder.rglob("rule.yml")):
         try:
             documents = list(yaml.load_all(path.read_text("utf-8"), Loader=_LOADER))
-        except (OSError, yaml.YAMLError):
+        except (OSError, yaml.YAMLError, ValueError, RecursionError):  # ValueError: a day that is none, Latin-1
             continue
         for document in documents:
             if isinstance(document, dict) and document.get("id"):

@@ -9,8 +9,10 @@ that hangs delays no other. What it does is in `stats/deliver.json`.
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -29,6 +31,7 @@ from soc.errors import DatabaseError, UnknownAlert
 TOGETHER = 5  # so many alerts that are due at once are told in one message
 _TICK_S = 1.0
 _PAGE = 500
+_NEW_AFTER = "new-after"  # cases made after this change of the store may not have been looked at
 _FORGET_EVERY = timedelta(hours=1)
 
 log = logging.getLogger("canh.deliver")
@@ -68,10 +71,15 @@ class Deliverer:
         self._turn = threading.Event()  # other settings came: the channels end
         self._path = data_dir / "deliver.db"
         self._queue, self._cases = Queue(self._path), cases()
-        if self._queue.seq() is None:  # what was raised before delivery was set up is in the console
-            self._queue.take(self._cases.seq(), [], [], clock())
+        known, there = self._queue.seq(), self._cases.seq()
+        # What was raised before delivery was set up is in the console; so is all of an older store put back.
+        if known is None or there < known:
+            self._queue.take(there, [], [], clock())
+        self._new_after = int(self._queue.noted(_NEW_AFTER) or self._queue.seq() or 0)
+        self._new_after = min(self._new_after, there)
+        self._noted = {key: self._queue.noted(key) for key in ("still-since", "still-told")}
         dead = settings.dead_man
-        began = parsed(self._queue.noted("still-since")) or clock()  # it may have been dead before we were
+        began = parsed(self._noted["still-since"]) or clock()  # it may have been dead before we were
         self._watchman = None if dead is None else Watchman(began, dead.after)
         self._beaten = self._forgotten = datetime.min.replace(tzinfo=UTC)
         self._trouble: dict[str, str] = {}
@@ -99,19 +107,30 @@ class Deliverer:
         return other
 
     def _tick(self) -> None:
-        try:
-            self.look()
-            self._watch()
-            self._beat()
-            self._say()
-            self._trouble.pop("delivery", None)
-        except DatabaseError as error:
-            self._told("delivery", error.what)
+        """Every step, whatever became of the others: a store that fails must not hide that detection is dead."""
+        for name, step in (("delivery", self.look), ("dead man", self._watch), ("heartbeat", self._beat)):
+            try:
+                step()
+                if name != "heartbeat":  # it tells by itself how it went
+                    self._trouble.pop(name, None)
+            except Exception as error:
+                self._failed(name, error)
+        self._say()
+
+    def _failed(self, name: str, error: Exception) -> None:
+        why = error.what if isinstance(error, DatabaseError) else f"{type(error).__name__}: {error}"
+        if not isinstance(error, DatabaseError) and self._trouble.get(name) != why:
+            log.exception("%s", name)
+        self._told(name, why)
 
     def look(self) -> None:
         """Queue what is new in the case store."""
         now = self._clock()
-        self._look_after_held(now)
+        try:
+            self._look_after_held(now)
+            self._trouble.pop("held alerts", None)
+        except Exception as error:  # what is held stays held until its time; all others are to be told
+            self._failed("held alerts", error)
         while True:
             seq = self._queue.seq() or 0
             cases = self._cases.since(seq, _PAGE)
@@ -120,9 +139,13 @@ class Deliverer:
             entries: list[Entry] = []
             for case in cases:
                 # One that a change of ours explains comes again when it is released, as if it were new.
-                if case.created_seq > seq and not is_settled(case) and case.held_until is None:
+                # New since the last look that saw all: one that has grown meanwhile comes behind those raised after it.
+                if case.created_seq > self._new_after and not is_settled(case) and case.held_until is None:
                     entries += entries_of(case, self._settings, now)
             self._queue.take(cases[-1].seq, entries, [case.id for case in cases if is_settled(case)], now)
+        if seq != self._new_after:
+            self._queue.note(_NEW_AFTER, str(seq))
+            self._new_after = seq
         if now - self._forgotten > _FORGET_EVERY:
             self._queue.forget(now)
             self._forgotten = now
@@ -132,9 +155,9 @@ class Deliverer:
         sent = 0
         while True:
             now = self._clock()
-            due = queue.waiting(channel.name, now)
             room = queue.room(channel.name, channel.rate.most, channel.rate.per, now)
-            if not due or not room:
+            due = queue.waiting(channel.name, now) if room else []
+            if not due:
                 return sent
             together = due if len(due) >= TOGETHER or len(due) > room else due[:1]
             told = self._still(channel, together, queue, cases, now)
@@ -170,7 +193,9 @@ class Deliverer:
             if is_settled(case):
                 queue.settle(channel.name, [alert_id], now)
                 continue
-            told.append(Told(alert=case.alert, title=self._title_of(case.alert, channel.language)))
+            # Of a storm of 50,000 the events alone would take gigabytes, and none is sent.
+            alert = replace(case.alert, events=())
+            told.append(Told(alert=alert, title=self._title_of(alert, channel.language)))
         return told
 
     def _serve(self, channel: Channel) -> None:
@@ -179,11 +204,8 @@ class Deliverer:
         while not self._turn.is_set():
             try:
                 self.pass_on(channel, queue, cases)
-            except DatabaseError as error:
-                self._told(channel.name, error.what)
             except Exception as error:  # one channel's defect must not silence it for good, nor the others
-                log.exception("channel %s", channel.name)
-                self._told(channel.name, f"{type(error).__name__}: {error}")
+                self._failed(channel.name, error)
             self._turn.wait(_TICK_S)
         queue.close()
 
@@ -194,17 +216,23 @@ class Deliverer:
             return
         now = self._clock()
         since = self._watchman.look(pulse_of(self._data_dir), now)
-        noted = parsed(self._queue.noted("still-since"))
+        noted = parsed(self._noted["still-since"])
         if since is None:
             if noted is not None:
                 self._alarm(dead, since=noted, now=now, is_back=True)
-                self._queue.note("still-since", "")
+                self._note(since="", told="")  # what was told of this one says nothing of the next
             return
-        last = parsed(self._queue.noted("still-told"))
-        if noted is None or last is None or now - last >= dead.again:
-            self._queue.note("still-since", (noted or since).isoformat())
-            if self._alarm(dead, since=noted or since, now=now, is_back=False):
-                self._queue.note("still-told", now.isoformat())
+        last = parsed(self._noted["still-told"])
+        if last is None or now - last >= dead.again:
+            took = self._alarm(dead, since=noted or since, now=now, is_back=False)
+            self._note(since=(noted or since).isoformat(), told=now.isoformat() if took else self._noted["still-told"])
+
+    def _note(self, *, since: str, told: str) -> None:
+        """Remember it over restarts, and here too: a disk that is full stops detection, and must not stop this."""
+        before, self._noted = self._noted, {"still-since": since, "still-told": told}
+        for key, value in self._noted.items():
+            if value != before[key]:
+                self._queue.note(key, value)
 
     def _alarm(self, dead: DeadMan, *, since: datetime, now: datetime, is_back: bool) -> bool:
         """Whether any channel took it. Neither rate nor quiet hours hold this back."""
@@ -229,7 +257,7 @@ class Deliverer:
     def _beat(self) -> None:
         """Tell the watchdog elsewhere, as long as detection lives."""
         heartbeat, now = self._settings.heartbeat, self._clock()
-        if heartbeat is None or now - self._beaten < heartbeat.every or self._queue.noted("still-since"):
+        if heartbeat is None or now - self._beaten < heartbeat.every or self._noted["still-since"]:
             return
         self._beaten = now
         try:
@@ -245,17 +273,21 @@ class Deliverer:
 
     def _say(self) -> None:
         """`stats/deliver.json`."""
-        document = {
-            "process": "deliver",
-            "at": self._clock().isoformat(),
-            "channels": self._queue.counts(),
-            "waits_because": self._queue.errors(),
-            "detection_still_since": self._queue.noted("still-since") or None,
-            "trouble": dict(self._trouble),
-        }
         try:
+            document = {
+                "process": "deliver",
+                "at": self._clock().isoformat(),
+                "channels": self._queue.counts(),
+                "waits_because": self._queue.errors(),
+                "detection_still_since": self._noted["still-since"] or None,
+                "trouble": dict(self._trouble),
+            }
             path = self._data_dir / "stats" / "deliver.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_json(path, document)
         except OSError as error:
-            self._told("delivery", f"stats cannot be written: {error.strerror}")
+            self._told("stats", f"stats cannot be written: {error.strerror}")
+        except sqlite3.Error as error:
+            self._told("stats", f"the delivery queue cannot be read: {error}")
+        else:
+            self._trouble.pop("stats", None)

@@ -29,6 +29,7 @@ CREATE INDEX IF NOT EXISTS sent_at ON sent (channel, at);
 """
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 900.0
 GIVE_UP = timedelta(days=1)  # after so long without success a row is given up, counted and shown
+_LEAST_TRIES = 12  # but not before these, an hour of them: we may have been switched off for that day
 KEEP = timedelta(days=30)  # rows that are done
 
 
@@ -88,8 +89,8 @@ class Queue:
         since = _s(now - entry.again_after)
         found = self._db.execute(
             "SELECT 1 FROM due WHERE channel = ? AND likeness = ? AND made > ? AND alert != ?"
-            " AND state IN ('waiting', 'sent') AND level >= ? LIMIT 1",
-            (entry.channel, entry.likeness, since, entry.alert, entry.level.rank),
+            " AND state IN ('waiting', 'sent') AND level >= ? AND made <= ? LIMIT 1",
+            (entry.channel, entry.likeness, since, entry.alert, entry.level.rank, _s(now)),
         )
         return found.fetchone() is not None
 
@@ -104,8 +105,9 @@ class Queue:
 
     def room(self, channel: str, most: int, per: timedelta, now: datetime) -> int:
         """How many messages the channel may send now."""
-        query = "SELECT count(*) FROM sent WHERE channel = ? AND at > ?"
-        (sent,) = self._db.execute(query, (channel, _s(now - per))).fetchone()
+        # Not what was sent later than now: the clock was put back since, and that may be by a year.
+        query = "SELECT count(*) FROM sent WHERE channel = ? AND at > ? AND at <= ?"
+        (sent,) = self._db.execute(query, (channel, _s(now - per), _s(now))).fetchone()
         return max(0, most - int(sent))
 
     def done(self, channel: str, alerts: Iterable[str], now: datetime) -> None:
@@ -125,7 +127,8 @@ class Queue:
                     "SELECT tries, made FROM due WHERE channel = ? AND alert = ?", (channel, alert)
                 ).fetchone()
                 pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**tries)
-                state = "given-up" if _s(now) - made > GIVE_UP.total_seconds() else "waiting"
+                is_over = _s(now) - made > GIVE_UP.total_seconds() and tries >= _LEAST_TRIES
+                state = "given-up" if is_over else "waiting"
                 self._db.execute(
                     "UPDATE due SET tries = tries + 1, error = ?, at = ?, state = ?,"
                     " done = CASE WHEN ? = 'given-up' THEN ? END WHERE channel = ? AND alert = ?",

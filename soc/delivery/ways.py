@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import http.client
 import json
 import os
 import smtplib
@@ -50,18 +51,17 @@ def send(channel: Channel, message: Message, data_dir: Path, at: datetime) -> No
         _send(channel.how, channel, message, Secrets(data_dir / SECRETS), at)
     except DeliveryError as error:
         raise SendError(clean(f"{error.what}; {error.fix}")) from error
-    except (OSError, smtplib.SMTPException, ValueError) as error:
+    except (OSError, smtplib.SMTPException, http.client.HTTPException, ValueError) as error:
         raise SendError(_worded(error)) from error
 
 
 def beat(heartbeat: Heartbeat, data_dir: Path) -> None:
     """Tell the watchdog elsewhere that all is well. Raises SendError."""
     try:
-        token = Secrets(data_dir / SECRETS).read(heartbeat.token_file)
-        _post(heartbeat.url, b"", {"Authorization": f"Bearer {token}"} if token else {}, heartbeat.ca_file)
+        _post(heartbeat.url, b"", _bearer(Secrets(data_dir / SECRETS), heartbeat.token_file), heartbeat.ca_file)
     except DeliveryError as error:
         raise SendError(clean(f"{error.what}; {error.fix}")) from error
-    except (OSError, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         raise SendError(_worded(error)) from error
 
 
@@ -77,7 +77,7 @@ class Secrets:
             return ""
         path = self._folder / name
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe would be waited for
             with os.fdopen(handle, "rb") as file:
                 mode = os.fstat(file.fileno()).st_mode
                 text = file.read(_LONGEST_SECRET + 1)
@@ -100,7 +100,8 @@ def _send(how: Any, channel: Channel, message: Message, secrets: Secrets, at: da
 def _(how: Mail, channel: Channel, message: Message, secrets: Secrets, at: datetime) -> None:
     mail = MIMEText(message.text, "plain", "utf-8")
     # The newer classes lose a blank where they fold a long subject that is not ASCII (Python 3.11).
-    mail["Subject"], mail["From"], mail["To"] = Header(message.subject, "utf-8"), how.sender, ", ".join(how.to)
+    subject: Any = Header(message.subject, "utf-8")
+    mail["Subject"], mail["From"], mail["To"] = subject, how.sender, ", ".join(how.to)
     mail["Date"] = format_datetime(at)
     mail["Message-ID"] = f"<{message.id}@{how.sender.rpartition('@')[2]}>"  # the same again when sent again
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
@@ -142,8 +143,7 @@ def _(how: Webhook, channel: Channel, message: Message, secrets: Secrets, at: da
         told = {"text": f"{message.subject}\n{message.text}"}
     body = json.dumps(told | dict(how.add), ensure_ascii=False).encode()
     headers = {"Content-Type": "application/json", "Idempotency-Key": message.id}
-    if token := secrets.read(how.token_file):
-        headers["Authorization"] = f"Bearer {token}"
+    headers |= _bearer(secrets, how.token_file)
     if key := secrets.read(how.key_file):
         headers["X-Canh-Signature"] = "sha256=" + hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
     _post(how.url, body, headers, channel.ca_file)
@@ -186,11 +186,20 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("]", "\\]")
 
 
+def _bearer(secrets: Secrets, name: str) -> dict[str, str]:
+    """The header a token goes in. Raises DeliveryError: the library would show what it cannot send."""
+    token = secrets.read(name)
+    if not (token.isascii() and token.isprintable()):
+        raise DeliveryError(f"the secret {name} is no token", fix="write one line of ASCII letters, digits and signs")
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
 def _post(url: str, body: bytes, headers: dict[str, str], ca_file: str) -> None:
     request = urllib.request.Request(url, body, {"User-Agent": "canh", **headers}, method="POST")  # noqa: S310 - checked
     opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=_tls(ca_file)), _NoRedirect)
     try:
-        with opener.open(request, timeout=TIMEOUT_S) as answer:
+        answer = opener.open(request, timeout=TIMEOUT_S)
+        with answer, suppress(OSError, http.client.HTTPException):  # it was taken, however badly it says so
             answer.read(1024)
     except urllib.error.HTTPError as error:
         error.close()
@@ -216,6 +225,8 @@ def _worded(error: Exception) -> str:
         return clean(f"answered {error.smtp_code} {said}")
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return clean(f"refused for {', '.join(sorted(error.recipients))}: {next(iter(error.recipients.values()))}")
+    if isinstance(error, http.client.HTTPException):
+        return clean(f"its answer is no HTTP: {type(error).__name__}")
     if isinstance(error, urllib.error.URLError):
         return clean(str(error.reason))
     return clean(f"{type(error).__name__}: {error}" if not isinstance(error, TimeoutError) else "no answer in time")
