@@ -21,7 +21,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # What Windows' own names are called by those who ship its events: as ECS, as Beats before version 7, as PowerShell.
 _SHIPPERS = (
     {"Channel": "winlog.channel", "EventID": "winlog.event_id", "Provider_Name": "winlog.provider_name"},
-    {"Channel": "winlog.channel", "EventID": "event.code", "Provider_Name": "event.provider"},
+    {"Channel": "winlog.channel", "EventID": "event.code", "Provider_Name": "winlog.provider_name"},
     {"Channel": "log_name", "EventID": "event_id", "Provider_Name": "source_name"},
     {"Channel": "LogName", "EventID": "Id", "Provider_Name": "ProviderName"},
     {"Channel": "Channel", "EventID": "EventID", "Provider_Name": "SourceName"},

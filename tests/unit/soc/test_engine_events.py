@@ -11,7 +11,7 @@ import canh_native
 import pytest
 
 from soc.sigma import Matcher, load, tables
-from tests.unit.soc.engine_support import rules_of
+from tests.unit.soc.engine_support import ROOT, rules_of
 
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
 
@@ -269,3 +269,21 @@ def test_a_line_that_is_no_object_is_told_and_the_others_go_on() -> None:
     found, invalid = compiled.match_batch([b"[]", b"{", b"{}", b'"x"', b"\xff"], 2)
     assert not found
     assert [at for at, _ in invalid] == [0, 1, 3, 4]
+
+
+# Folders of parsers whose events are, or may be, of a Windows machine.
+WINDOWS = {"windows", "windows_firewall", "windows_nps", "json_wrapped"}
+AGENTS = {"microsoft_defender", "crowdstrike_fdr", "sentinelone_funnel", "carbonblack", "harfanglab_edr", "ecs_json"}
+
+
+def test_events_of_parsers_are_of_windows_only_where_they_come_from_there() -> None:
+    """Another product's event that meets thousands of rules for Windows costs time and raises what is not so."""
+    compiled = canh_native.RuleSet([], tables.log_sources(), [], tables.fields())
+    found: dict[str, set[str]] = {}
+    for path in (ROOT / "monitoring/parsers").glob("*/tests/*.json"):
+        for event in json.loads(path.read_text("utf-8")):
+            for product, _, _ in compiled.log_sources(json.dumps(event).encode()):
+                found.setdefault(product, set()).add(path.parts[-3])
+    assert found["windows"] - AGENTS <= WINDOWS
+    assert found["aws"] <= {"aws_cloudtrail", "json_wrapped"}
+    assert {"linux_sshd", "linux_auditd", "linux_systemd", "linux_cron"} <= found["linux"]
