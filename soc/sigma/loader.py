@@ -196,7 +196,7 @@ def _read(
     """One file that needs a closer look."""
     try:
         parts = [part for part in yaml.load_all(text, LOADER) if part is not None]
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a day that is none
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         reason = " ".join(str(getattr(error, "problem", None) or error).split())
@@ -208,6 +208,7 @@ def _read(
             if not isinstance(part, dict):
                 raise ExpandError("a mapping is expected")
             if _is_scheduled(part):
+                filters.elsewhere.update(str(part[key]) for key in ("id", "name", "title") if part.get(key))
                 continue  # for the store, not for the stream: soc.scheduled
             if "correlation" in part:
                 ours = part.get("canh") or {}
@@ -266,7 +267,7 @@ def _compiled(
     refused += twice
     linked, unlinked = _linked(usable, correlations)
     refused += unlinked
-    refused += unmet(filters.filters, usable, linked)
+    refused += unmet(filters.filters, usable, linked, filters.elsewhere)
     silent = _silent(usable, linked) | switched_off(filters.filters, linked)
     rules_done = tuple(replace(r, alerts=r.id not in silent) for r in usable)
     correlations_done = tuple(replace(c, alerts=c.id not in silent) for c in linked)
