@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -214,3 +215,26 @@ def test_a_disk_that_cannot_be_read_is_said_as_such(tmp_path: Path) -> None:
     disk.outbox._db.execute("DROP TABLE grp")
     with pytest.raises(DatabaseError, match="cannot be read"):
         disk.take(addresses(5, 1, first=100))
+
+
+def test_a_state_of_another_layout_is_dropped_and_begins_anew(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "detect.db") as old:
+        old.execute("CREATE TABLE grp (correlation TEXT, key TEXT, touched_us INTEGER)")
+        old.execute("CREATE TABLE position (spool TEXT PRIMARY KEY, position INTEGER NOT NULL, warm INTEGER NOT NULL)")
+        old.execute("INSERT INTO position VALUES ('s', 7, 7)")
+        old.execute("PRAGMA user_version = 2")
+    disk = Disk(tmp_path, correlation("event_count", "{gte: 3}"))
+    assert disk.outbox.positions() == {}  # the spool is read again from its start
+    disk.take([failed(n, n) for n in range(3)])
+    assert (disk.counters["alerts"], disk.outbox.positions()) == (1, {"s": 3})
+
+
+def test_rules_that_are_gone_leave_the_disk_a_portion_a_commit(tmp_path: Path) -> None:
+    disk = Disk(tmp_path, correlation("event_count", "{gte: 3}", span="1h"))
+    disk.take(addresses(50, 0))
+    changed = rules_of(tmp_path / "changed", FAILED, correlation("event_count", "{gte: 2}", span="1h"))
+    disk.detection.replace_rules(changed)
+    disk.take([failed(900, 1, source__ip="10.0.0.1")])
+    assert disk.rows("grp") == 1
+    assert disk.counters["alerts"] == 0  # the match before the change does not count for the changed rule
+    assert disk.counters["groups_evicted"] == 0
