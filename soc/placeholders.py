@@ -1,7 +1,9 @@
 """What the inventory says is normal, as Sigma placeholders: `%mgmt_networks%` and the like.
 
 Left of the rules: a rule names a placeholder, `sigma.expand` puts these values in before the rule
-is compiled. A value is text as Sigma writes it; an empty tuple is a placeholder that never matches.
+is compiled. A value is text as Sigma writes it; an empty tuple is a placeholder nobody filled in: it never
+matches, and a rule that excepts it is refused. `NOBODY` is one of which the province said that there is none
+(`scanners: {values: [], checked: ...}`): it never matches either, and a rule that excepts it runs.
 Every list a province may keep (`inventory/list_names.yaml`) is a placeholder, and adds to what is derived here.
 
 Domains stand without a dot in front: `endswith|expand: '@%official_domains%'`, `'.%official_suffixes%'`.
@@ -21,6 +23,7 @@ from inventory.model import Province, Role, Segment, SegmentKind, Service
 
 Placeholders = Mapping[str, tuple[str, ...]]
 
+NOBODY = ("",)  # no value of an event is empty text
 _ROUTERS = (Role.CORE, Role.DISTRIBUTION, Role.FIREWALL, Role.CE)
 _UPLINKS = ("uplink", "core")  # kinds of link
 
@@ -37,7 +40,9 @@ def of(province: Province) -> dict[str, tuple[str, ...]]:
     found["unbound_service_accounts"] = [a for a in found["service_accounts"] if a not in province.accounts]
     found["leader_names"] = [form for name in found["leader_names"] for form in (name, without_accents(name))]
     found["known_accounts"] = [a for name in ("automation_accounts", "admin_accounts") for a in found[name]]
-    return {name: tuple(sorted(set(values))) for name, values in found.items()}
+    return {
+        name: tuple(sorted(set(values))) or (NOBODY if name in province.lists else ()) for name, values in found.items()
+    }
 
 
 def lateness_of(province: Province) -> timedelta:

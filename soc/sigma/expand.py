@@ -3,7 +3,7 @@
 Done before a rule is compiled, because the engine refuses `cidr|expand`, turns `contains|expand`
 into an exact match without a word, and lets unknown placeholders pass.
 Unknown: the rule is refused. Empty: the item never matches; where its absence is asked for
-(`not`) the rule would match everything, so it is refused.
+(`not`) the rule would match everything, so it is refused, unless the province said that there is none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ipaddress import ip_network
 from itertools import product
 from typing import Any
 
-from soc.placeholders import Placeholders
+from soc.placeholders import NOBODY, Placeholders
 from soc.sigma.condition import negated
 
 # An odd number of backslashes before it makes a percent sign stand for itself; two or four are of a path.
@@ -103,6 +103,8 @@ def _values(written: Any, placeholders: Placeholders) -> tuple[list[Any], str]:
                 raise ExpandError(f"unknown placeholder %{name}%; {_known(name, placeholders)}")
             if not placeholders[name]:
                 found = found or name
+        if any(placeholders[name] == NOBODY for name in used):
+            continue
         for combination in product(*(placeholders[name] for name in used)):
             filled = text
             for name, value in zip(used, combination, strict=True):

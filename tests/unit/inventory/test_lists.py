@@ -86,6 +86,7 @@ def test_no_value_can_be_a_pattern(text: str) -> None:
 
 
 def test_a_year_without_holidays_is_remarked_on(demo: Path) -> None:
+    (demo / "lists.yaml").unlink()
     assert remarks(demo, date(2026, 12, 31)) == []
     (remark,) = remarks(demo, date(2028, 1, 1))
     assert remark.what == "the calendar has no holiday of 2028"

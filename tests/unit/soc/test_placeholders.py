@@ -10,7 +10,7 @@ import pytest
 
 from inventory.lists import NamedList, known_lists
 from inventory.model import Province
-from soc.placeholders import of
+from soc.placeholders import NOBODY, of
 from soc.sigma.expand import ExpandError, expanded
 from tests.unit.soc.engine_support import lab
 
@@ -38,6 +38,16 @@ def test_a_missing_list_is_empty_and_a_rule_that_needs_its_absence_is_refused() 
     rule = {"detection": {"scan": {"source.ip|expand": "%scanners%"}, "condition": "not scan"}}
     with pytest.raises(ExpandError, match="%scanners% has no value"):
         expanded(rule, values)
+
+
+def test_a_list_said_to_be_empty_never_matches_and_excepts_nobody() -> None:
+    values = of(with_list(lab(), "scanners"))
+    assert values["scanners"] == NOBODY
+    rule = {"detection": {"own": {"source.ip|cidr|expand": "%scanners%"}, "condition": "not own"}}
+    assert expanded(rule, values)["detection"]["own"] == {"source.ip|re": r"[^\s\S]"}
+    mixed = {"detection": {"own": {"source.ip|expand": ["%scanners%", "%hosts%"]}, "condition": "not own"}}
+    filled = expanded(mixed, {**values, "hosts": ("10.0.0.1",)})
+    assert filled["detection"]["own"] == {"source.ip": ["10.0.0.1"]}
 
 
 def test_a_list_adds_to_what_is_derived() -> None:
