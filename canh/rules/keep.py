@@ -9,10 +9,18 @@ import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
 
 from canh.context import Context
 from canh.moments import add_span
 from canh.rules.replay import documents_in, library_of, replayed, tell
+
+if TYPE_CHECKING:
+    from soc.rulesets import Draft, Library
+    from soc.scheduled import Scheduled
+    from soc.sigma import AnyRule
 
 
 def arguments(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -52,8 +60,9 @@ def _filter(args: argparse.Namespace, ctx: Context) -> int:
     if bool(args.where) == args.disable:
         raise KeepError("it must be said what is silenced", fix="give --where FIELD=VALUE, or --disable")
     library = library_of(ctx)
+    rules, of_store = _chosen(args.rules, library, ctx)
     drafted = draft(
-        [library.named(name) for name in args.rules],
+        rules,
         args.where,
         everything=library.rules,
         reason=args.reason,
@@ -62,7 +71,10 @@ def _filter(args: argparse.Namespace, ctx: Context) -> int:
         today=datetime.now(UTC).date(),
     )
     print(drafted.text, file=sys.stderr)
-    if not args.no_replay:
+    if of_store:
+        _must_be_asked(drafted, of_store, library)
+        print("canh rules: scheduled rules are asked of the store, not replayed", file=sys.stderr)
+    elif not args.no_replay:
         with tempfile.TemporaryDirectory(prefix="canh-filter-") as place:
             file = Path(place) / drafted.name
             file.write_text(drafted.text, "utf-8")
@@ -72,6 +84,33 @@ def _filter(args: argparse.Namespace, ctx: Context) -> int:
         return 1
     print(f"canh rules: saved to {keep_filter(drafted, ctx.province_dir)}", file=sys.stderr)
     return 0
+
+
+def _chosen(names: list[str], library: Library, ctx: Context) -> tuple[list[AnyRule], list[Scheduled]]:
+    """The rules called so: all of the stream, or all scheduled (then the second list holds them too)."""
+    from soc import scheduled
+    from soc.rulesets import KeepError, libraries
+
+    asked, _ = scheduled.load(libraries(ctx.province_dir), library.placeholders)
+    of_store = [r for r in asked for n in names if n in (r.id, r.name, r.title, r.origin.path.parent.name)]
+    if of_store and len(of_store) < len(names):
+        raise KeepError("scheduled rules and others are not filtered together", fix="give them one after another")
+    return (list(of_store), of_store) if of_store else ([library.named(name) for name in names], [])
+
+
+def _must_be_asked(drafted: Draft, rules: list[Scheduled], library: Library) -> None:
+    """Raises KeepError for a filter that a store cannot be asked with."""
+    from soc.rulesets import KeepError
+    from soc.scheduled.filters import Written, filtered
+    from soc.sigma.filter_document import filter_of
+    from soc.sigma.rule import Origin
+
+    origin, today = Origin(path=Path(drafted.name)), datetime.now(UTC).date()
+    documents = list(yaml.safe_load_all(drafted.text))
+    written = [Written(said=filter_of(document, origin, today), document=document) for document in documents]
+    _, refused = filtered(rules, written, library.placeholders)
+    if refused:
+        raise KeepError(refused[0].reason)
 
 
 def _add(args: argparse.Namespace, ctx: Context) -> int:

@@ -68,6 +68,8 @@ class Runner:
         """Those whose time has come."""
         now, found = self._clock(), []
         for rule in rules:
+            if not rule.alerts:  # switched off by a filter
+                continue
             asked = self._counts.asked(rule)
             if asked is None or now - asked >= rule.every:
                 found.append(rule)

@@ -56,6 +56,7 @@ class Filters:
         self.today, self.bare = today, bare
         self.filters: list[Filter] = []
         self.expired: list[Filter] = []
+        self.elsewhere: set[str] = set()  # names of rules that are not for the stream: their filters are put elsewhere
 
     def applies(self, document: Mapping[str, Any], origin: Origin) -> bool:
         """Whether the engine is to have it. Raises FilterError."""
@@ -95,9 +96,11 @@ def filter_of(document: Mapping[str, Any], origin: Origin, today: date) -> Filte
     )
 
 
-def unmet(filters: Iterable[Filter], rules: Iterable[Rule], correlations: Iterable[Correlation]) -> list[Refusal]:
-    """What filters name and cannot take anything from."""
-    there = {name for rule in rules for name in (rule.id, rule.name, rule.title) if name}
+def unmet(
+    filters: Iterable[Filter], rules: Iterable[Rule], correlations: Iterable[Correlation], elsewhere: Iterable[str] = ()
+) -> list[Refusal]:
+    """What filters name and cannot take anything from. elsewhere: names of rules that others filter."""
+    there = {name for rule in rules for name in (rule.id, rule.name, rule.title) if name} | set(elsewhere)
     counted = {name: c for c in correlations for name in (c.id, c.name, c.title) if name}
     found = []
     for one in filters:

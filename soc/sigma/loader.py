@@ -220,6 +220,8 @@ def _read(
                 documents.append(_Document(origin, yaml.safe_dump(whole, allow_unicode=True, sort_keys=False), ours))
         except (ExpandError, CorrelationError, FilterError) as error:
             refused.append(Refusal(origin=replace(origin, line=_line_about(text, str(error))), reason=str(error)))
+        except Exception as error:  # what one document is made of must not take all others away
+            refused.append(Refusal(origin=origin, reason=f"it is not written as a rule: {error}"))
 
 
 def _is_scheduled(part: Mapping[str, Any]) -> bool:
@@ -228,14 +230,17 @@ def _is_scheduled(part: Mapping[str, Any]) -> bool:
 
 
 def _ours(written: object) -> Mapping[str, Any]:
-    """The `canh:` key: title_vi, group-by, episode. Raises ExpandError."""
+    """The `canh:` key: title_vi, group-by, episode. Raises ExpandError, CorrelationError."""
     if written is None:
         return {}
     known = {"title_vi", "group-by", "episode"}
     if not isinstance(written, dict) or not set(written) <= known:
         raise ExpandError(f"canh: only {', '.join(sorted(known))} are known here")
-    if not isinstance(written.get("group-by", []), list):
+    names = written.get("group-by", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ExpandError("canh.group-by: a list of field names is expected")
+    if "episode" in written:
+        span(str(written["episode"]))
     return written
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from canh.cli import main
+from soc import scheduled
 from soc.rulesets import _folders, folders
 from soc.sigma import RuleSet, load
 from tests.unit.soc.stored_days import COUNTED, province_with_rules, stored
@@ -152,3 +153,39 @@ def test_a_name_that_chooses_nothing_is_told(
 ) -> None:
     assert said(province, data, verb, "no-such-folder") == 2
     assert_golden("only-unknown-name", capsys.readouterr().err.strip())
+
+
+SCHEDULED = """
+title: A new account
+id: 00000000-0000-4000-8000-000000000006
+level: high
+logsource: {category: authentication}
+detection: {selection: {event.action: login}, condition: selection}
+canh: {scheduled: {kind: first_seen, field: user.name, group-by: [host.name]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "alerts"), [(("--where", "user.name=an"), True), (("--disable",), False)], ids=["excepted", "off"]
+)
+def test_a_scheduled_rule_is_filtered_too(
+    province: Path, data: Path, words: tuple[str, ...], alerts: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    laid(province / "rules/scheduled/new-account", {"rule.yml": SCHEDULED})
+    ((before,), _) = scheduled.load([province / "rules"], {})
+    assert said(province, data, "filter", "new-account", *words, "--yes") == 0
+    assert "not replayed" in capsys.readouterr().err
+    ((after,), refused) = scheduled.load([province / "rules"], {})
+    assert not refused and not in_use(province, data).refused
+    assert after.alerts is alerts and after.digest != before.digest and after.node != before.node
+    assert scheduled.load([province / "rules"], {}, date(2099, 1, 1))[0] == (before,), "over, it is as it was"
+
+
+def test_what_a_store_cannot_be_asked_is_no_filter_of_a_scheduled_rule(
+    province: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    laid(province / "rules/scheduled/new-account", {"rule.yml": SCHEDULED})
+    assert said(province, data, "filter", "new-account", "--where", "user.name|re=^a.*", "--yes") == 2
+    assert "cannot be asked" in capsys.readouterr().err
+    assert said(province, data, "filter", "new-account", "refused", "--disable", "--yes") == 2
+    assert "one after another" in capsys.readouterr().err
