@@ -138,16 +138,17 @@ class Detector:
         taken = self._tails.take()
         now = self._clock()
         self._remember(before, taken.records)
-        self.detection.passed(taken.records, taken.unreadable, taken.defects)
+        defects = self._looker.defects
         for look in taken.looks:
             for match in self._looker.found(look):
                 self.detection.matched(*match, now)
+        defects = taken.defects + self._looker.defects - defects
+        self.detection.passed(taken.records, taken.unreadable, defects)
         waiting = len(self.detection.pending.held)
         self.detection.advance(microseconds(now - _BEHIND) if taken.clock_us is None else taken.clock_us, now)
         self._unsaved |= self._tails.positions != before or len(self.detection.pending.held) != waiting
         self._unsaved |= self.detection.episodes.is_changed
         is_due = time.monotonic() - self._committed_at >= _COMMIT_S or self.detection.is_heavy
-        is_due |= self.detection.is_heavy
         if self.detection.episodes.raised != raised or (self._unsaved and is_due):
             self.commit()
         self._deliver()
@@ -195,7 +196,8 @@ class Detector:
                 records, at = reader.read(at, BATCH)
                 for record in records:
                     if record.position < end:
-                        self._parsing.followed(self._parsing.fields_of(record))
+                        with suppress(Exception):  # a defect of a parser, counted when it was read first
+                            self._parsing.followed(self._parsing.fields_of(record))
                         parsed += 1
                 if not records:
                     break

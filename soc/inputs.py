@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from inventory.errors import OpsError
 from soc.looks import Parsing
 from soc.sigma.loader import RuleSet
 
@@ -34,9 +33,11 @@ class Inputs:
         self,
         places: Callable[[], Iterable[Path]],
         load: Callable[[], Loaded],
-        today: Callable[[], date] = date.today,
+        today: Callable[[], date] = lambda: datetime.now(UTC).date(),
     ) -> None:
-        """places: folders and files that are watched; a day that begins counts as a change, because filters expire."""
+        """places: folders and files that are watched. A day that begins counts as a change, because filters expire: in
+        UTC, as where they are read, else the change would be seen while the filter still holds.
+        """
         self._places, self._load, self._today = places, load, today
         self._taken = self._seen = self._look()
         self.trouble = ""
@@ -50,7 +51,7 @@ class Inputs:
         self._taken = now
         try:
             loaded = self._load()
-        except (OpsError, OSError) as error:
+        except Exception as error:  # a defect that one file shows must not end what runs without it
             self.trouble = f"the rules or the inventory changed and cannot be used: {error}"
             return None
         self.trouble = ""

@@ -62,6 +62,7 @@ class Looker:
     def __init__(self, parsing: Parsing, rules: RuleSet) -> None:
         self._parsing, self._matcher = parsing, Matcher(rules)
         self._rules = {rule.number: rule for rule in rules.rules}
+        self.defects = 0  # looks that `found` could make no event of
 
     def __call__(self, records: Sequence[SpoolRecord], _word: object = None) -> Looks:
         """What of `records` has to be looked at, in their order."""
@@ -99,7 +100,11 @@ class Looker:
             for number, why in look.found:
                 yield Found(self._rules[number], event, look.encoded, why)
             return
-        event = self._parsing.followed(dict(look.fields))
-        encoded = encode(event)
+        try:
+            encoded = encode(self._parsing.followed(dict(look.fields)))
+        except Exception:  # as above
+            self.defects += 1
+            return
+        event = decode(encoded)  # half a surrogate pair, which no case store takes, is gone
         for _, rule, fields in self._matcher.match([encoded]):
             yield Found(rule, event, encoded, fields)

@@ -1,0 +1,139 @@
+"""Detection while something is wrong: parsers with a defect, files nobody can read, days that differ by zone."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitoring.event import Event, Value
+from monitoring.pipeline import Pipeline
+from monitoring.sessions import STEP
+from monitoring.spool import Spool, SpoolRecord
+from soc.cases import CaseStore
+from soc.detector import Cases, Detector
+from soc.inputs import Inputs, Loaded
+from soc.sigma import load
+from tests.unit.soc.engine_support import Remembered, lab, rules_of
+from tests.unit.soc.test_engine_detector import LOUD, failed_line, finish
+
+BAD = "10.250.65.66"
+
+
+class Fragile:
+    """A pipeline with a defect that one address shows, where fields are made or where a session is followed."""
+
+    def __init__(self, data_dir: Path, where: str) -> None:
+        self._inner, self._where = Pipeline(lab(), data_dir), where
+
+    def fields_of(self, record: SpoolRecord) -> dict[str, Value]:
+        if self._where == "fields" and BAD.encode() in record.raw:
+            raise KeyError("defect")
+        fields = self._inner.fields_of(record)
+        return fields if self._where == "fields" else fields | {STEP: "x"}
+
+    def followed(self, fields: dict[str, Value]) -> Event:
+        fields.pop(STEP, None)
+        if self._where == "following" and fields.get("source.ip") == BAD:
+            raise KeyError("defect")
+        if self._where == "surrogates":
+            fields["user.name"] = "a\ud800b"
+        return self._inner.followed(fields)
+
+
+def detector_of(tmp_path: Path, where: str, cases: Cases) -> Detector:
+    return Detector(
+        rules=rules_of(tmp_path / "rules", LOUD),
+        parsing=Fragile(tmp_path, where),
+        data_dir=tmp_path,
+        cases=cases,
+        lateness=timedelta(seconds=0.2),
+    )
+
+
+@pytest.mark.parametrize("where", ["fields", "following"])
+def test_a_record_a_parser_breaks_on_is_counted_and_passed_over_also_after_a_restart(
+    tmp_path: Path, where: str
+) -> None:
+    spool, cases = Spool(tmp_path / "spool/collect"), Remembered()
+    spool.append([failed_line(datetime.now(UTC), address) for address in ("10.250.65.10", BAD, "10.250.65.12")])
+    for _ in range(2):  # the second one warms its parsers up with the same lines
+        detector = detector_of(tmp_path, where, cases)
+        finish(detector)
+        assert detector._stats.totals(detector.detection)["no_event"] == 1
+        detector.close()
+    assert sum(alert.count for alert in cases.alerts.values()) == 2
+
+
+def test_half_a_character_does_not_keep_alerts_from_the_case_store(tmp_path: Path) -> None:
+    rule = LOUD + "    canh: {group-by: [user.name]}\n"
+    Spool(tmp_path / "spool/collect").append([failed_line(datetime.now(UTC))])
+    detector = Detector(
+        rules=rules_of(tmp_path / "rules", rule),
+        parsing=Fragile(tmp_path, "surrogates"),
+        data_dir=tmp_path,
+        cases=CaseStore(tmp_path),
+        lateness=timedelta(seconds=0.2),
+    )
+    finish(detector)
+    detector.close()
+    (case,) = CaseStore(tmp_path).list()
+    assert case.alert.group == (("user.name", "a?b"),)
+
+
+HEAD = """
+title: Bad
+id: 00000000-0000-4000-8000-000000000009
+logsource: {category: authentication}
+detection:
+    selection: {user.name: x}
+    condition: selection
+"""
+CORRELATION = """
+---
+title: Counted
+id: 00000000-0000-4000-8000-000000000008
+correlation: {type: event_count, rules: [Bad], group-by: [source.ip], timespan: 5m, condition: {gte: 3}}
+canh: [1]
+"""
+WRONG = {
+    "day": HEAD + "date: 2026-13-45\ncanh: {title_vi: a}\n",
+    "depth": HEAD + "canh: {title_vi: a}\nx: " + "[" * 3000 + "]" * 3000 + "\n",
+    "span": HEAD + "canh: {episode: banana}\n",
+    "names": HEAD + "canh: {group-by: [{a: b}]}\n",
+    "correlation": HEAD + CORRELATION,
+}
+
+
+@pytest.mark.parametrize("which", WRONG)
+def test_a_rule_that_cannot_be_read_takes_no_other_away(tmp_path: Path, which: str) -> None:
+    rules_of(tmp_path, LOUD)
+    (tmp_path / "bad.yml").write_text(WRONG[which], "utf-8")
+    rules = load([tmp_path], {})
+    assert "Refused" in {rule.title for rule in rules.rules}
+    assert [refusal.origin.path.name for refusal in rules.refused] == ["bad.yml"]
+
+
+def test_a_defect_that_changed_files_show_does_not_end_what_runs(tmp_path: Path) -> None:
+    def defect() -> Loaded:
+        raise KeyError("defect")
+
+    inputs = Inputs(lambda: [tmp_path], defect)
+    (tmp_path / "rule.yml").write_text("title: a")
+    assert [inputs.changed(), inputs.changed()] == [None, None]
+    assert "defect" in inputs.trouble
+
+
+def test_a_day_begins_where_filters_expire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hours = 14 if datetime.now(UTC).hour >= 12 else -12  # a zone in which it is another day now
+    monkeypatch.setenv("TZ", f"XXX{-hours}")
+    time.tzset()
+    try:
+        assert datetime.now().astimezone().date() != datetime.now(UTC).date()
+        days = {name for name, *_ in Inputs(lambda: [tmp_path], lambda: Loaded(None, None))._look()}  # type: ignore[arg-type]
+        assert days == {datetime.now(UTC).date().isoformat()}
+    finally:
+        monkeypatch.undo()
+        time.tzset()
