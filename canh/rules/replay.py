@@ -46,6 +46,8 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
 
         raise RuleError("rules in use and files are not replayed together", fix="replay the files, then the rules")
     plan = library.with_files(files) if files else library.as_it_is([library.named(name) for name in names])
+    for refusal in plan.refused:
+        print(f"refused: {refusal}", file=sys.stderr)
     effects = replayed(plan, ctx, args.start, args.end, quiet=args.quiet)
     tell(effects, plan, ctx)
     return 0

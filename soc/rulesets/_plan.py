@@ -17,6 +17,7 @@ from soc.placeholders import Placeholders
 from soc.rulesets._reach import reach_of
 from soc.sigma import AnyRule, Correlation, RuleSet, load
 from soc.sigma.errors import RuleError
+from soc.sigma.rule import Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class Plan:
     after: RuleSet
     told: tuple[AnyRule, ...]  # as they are after, else before; in order of title
     is_change: bool  # False: the rules as they are
+    refused: tuple[Refusal, ...] = ()  # of several new ones, those that cannot be used
 
     @property
     def reach(self) -> str:
@@ -65,9 +67,9 @@ class Library:
         ids = {name for path in files for name in _written(path)}
         kept = [r for r in self.rules.all if r.id not in ids and r.origin.path.resolve() not in given]
         after = self._loaded([*_paths(kept), *self._filters(), *files])
-        for refusal in after.refused:
-            if refusal.origin.path.resolve() in given:
-                raise RuleError(f"it cannot be used: {refusal.reason}", where=refusal.origin)
+        refused = tuple(r for r in after.refused if r.origin.path.resolve() in given)
+        if refused and len({r.origin.path for r in refused}) == len(files):
+            raise RuleError(f"it cannot be used: {refused[0].reason}", where=refused[0].origin)
         filtered = [f for f in after.filters if f.origin.path.resolve() in given]
         names = {name for f in filtered for name in f.rules}
         ids |= {r.id for r in after.all if names & {r.id, r.name, r.title}}
@@ -79,7 +81,7 @@ class Library:
         before = self._part(self.rules, before_ids | after_ids)
         after = self._part(after, before_ids | after_ids, files)
         told = {r for rules in (self.rules, after) for r in _above(rules, ids)}
-        return Plan(before=before, after=after, told=_told(before, after, told), is_change=True)
+        return Plan(before=before, after=after, told=_told(before, after, told), is_change=True, refused=refused)
 
     def _part(self, rules: RuleSet, ids: set[str], more: Sequence[Path] = ()) -> RuleSet:
         places = [r.origin.path for r in rules.all if r.id in ids]

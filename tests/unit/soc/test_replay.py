@@ -106,6 +106,21 @@ def test_a_changed_rule_takes_the_place_of_the_one_in_use(
     assert (told["Counted event_count"]["alerts"], told["Counted event_count"]["silenced"]) == ([20, 0], 20)
 
 
+def test_a_folder_is_replayed_without_what_of_it_cannot_be_used(
+    data: Path, province: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "community"
+    place.mkdir()
+    (place / "good.yml").write_text(textwrap.dedent(ALONE.replace("user.name: root", "user.name: '7'")), "utf-8")
+    (place / "bad.yml").write_text("title: Bad\ndetection: {s: {a|nonsense: 1}, condition: s}\n", "utf-8")
+    start = ["--province", str(province), "--data", str(data), "--json", "rules", "replay", str(place)]
+    assert main(start) == 0
+    out, err = capsys.readouterr()
+    (told,) = map(json.loads, out.splitlines())
+    assert (told["title"], told["added"]) == ("Root is refused", 10)
+    assert "refused: " in err and "bad.yml" in err
+
+
 def test_text_for_people_says_the_same(data: Path, province: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--province", str(province), "--data", str(data), "rules", "replay", "Counted event_count"]) == 0
     out, err = capsys.readouterr()
