@@ -6,9 +6,10 @@ for match in Matcher(rules).match([encode(event)]): ...
 
 from pathlib import Path
 
-from soc.sigma.loader import RuleSet, load
+from soc.sigma.loader import load
 from soc.sigma.matcher import Match, Matcher, decode, encode
 from soc.sigma.rule import AnyRule, Correlation, Kind, LogSource, Origin, Refusal, Rule
+from soc.sigma.rule_set import RuleSet
 
 OWN_RULES = Path(__file__).resolve().parents[2] / "soc_rules"
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,39 +19,24 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import canh_native
 import yaml
 from canh_native import RuleSet as Compiled
 
 from soc.alert import Level
 from soc.placeholders import Placeholders
-from soc.sigma import cache, tables
+from soc.sigma import tables
 from soc.sigma.correlation_document import CorrelationError, correlation_of, in_order, resolved, span
 from soc.sigma.errors import RuleError
 from soc.sigma.expand import ExpandError, expanded
-from soc.sigma.filter_document import Filter, FilterError, Filters, switched_off, unmet
+from soc.sigma.files import texts
+from soc.sigma.filter_document import FilterError, Filters, switched_off, unmet
 from soc.sigma.rule import EPISODE_GAP, GROUP_BY, AnyRule, Correlation, LogSource, Origin, Refusal, Rule
+from soc.sigma.rule_set import RuleSet, keep, key_of, restored
 from soc.sigma.tables import LOADER
 
-_File = tuple[str, bytes | OSError | UnicodeDecodeError]
+__all__ = ["RuleSet", "load"]
+
 _LOOK_CLOSER = re.compile(r"\|expand\b|^correlation:|^canh:|^filter:", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleSet:
-    """Rules ready to match. `compiled` numbers them as `rules` does."""
-
-    rules: tuple[Rule, ...]
-    correlations: tuple[Correlation, ...]  # each after those it builds on
-    refused: tuple[Refusal, ...]
-    compiled: Compiled
-    digest: str  # of everything that decides what matches
-    filters: tuple[Filter, ...] = ()  # in force
-    expired: tuple[Filter, ...] = ()  # not applied any more
-
-    @property
-    def all(self) -> tuple[AnyRule, ...]:
-        return (*self.rules, *self.correlations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +66,11 @@ def load(
     """
     today = today or datetime.now(UTC).date()
     mapped = [p if "\n" in p or not Path(p).is_file() else Path(p).read_text("utf-8") for p in pipelines]
-    files = [*_texts(folders), *((name, text.encode()) for name, text in generated)]
+    files = [*texts(folders), *((name, text.encode()) for name, text in generated)]
     key = ""
     if cached_in is not None:
-        key = _key(files, placeholders, mapped, str(today) if bare_filters is False else "")
-        if (kept := _restored(cached_in, key)) is not None:
+        key = key_of(files, placeholders, mapped, str(today) if bare_filters is False else "")
+        if (kept := restored(cached_in, key)) is not None:
             return kept
     documents: list[_Document] = []
     filters = Filters(today, bare_filters)
@@ -105,83 +89,8 @@ def load(
             documents.append(_Document(Origin(path=Path(path)), text, {}))
     done = _compiled(documents, correlations, filters, refused, mapped, keep=cached_in is not None)
     if cached_in is not None:
-        _keep(cached_in, key, done)
+        keep(cached_in, key, done)
     return done
-
-
-# ---- kept on disk
-
-_PARTS: Mapping[str, type] = {
-    "rules": Rule, "correlations": Correlation, "refused": Refusal, "filters": Filter, "expired": Filter
-}  # fmt: skip
-
-
-def _key(files: Sequence[_File], placeholders: Placeholders, pipelines: Sequence[str], today: str) -> str:
-    """The hash of everything a rule set is made from: texts, tables, and the code that reads them."""
-    engine = Path(str(canh_native.__file__)).stat()
-    said: list[object] = [engine.st_size, engine.st_mtime_ns, today, pipelines]
-    said.append(sorted((name, list(values)) for name, values in placeholders.items()))
-    whole = hashlib.sha256(json.dumps(said).encode())
-    ours = sorted((str(p), p.read_bytes()) for p in Path(__file__).parent.iterdir() if p.suffix in (".py", ".yaml"))
-    for path, octets in (*ours, *files):
-        whole.update(path.encode("utf-8", "surrogateescape"))
-        whole.update(octets if isinstance(octets, bytes) else b"")
-        whole.update(len(octets).to_bytes(8, "little") if isinstance(octets, bytes) else b"unreadable")
-    return whole.hexdigest()
-
-
-def _restored(folder: Path, key: str) -> RuleSet | None:
-    found = cache.read(folder, key)
-    if found is None:
-        return None
-    said, written = found
-    try:
-        compiled = Compiled.restored(written, said["log_sources"], said["fields"])
-        parts: dict[str, Any] = {name: tuple(map(cache.maker(kind), said[name])) for name, kind in _PARTS.items()}
-        return RuleSet(compiled=compiled, digest=said["digest"], **parts)
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _keep(folder: Path, key: str, rules: RuleSet) -> None:
-    said = {name: [cache.plain(one) for one in getattr(rules, name)] for name in _PARTS}
-    said |= {"digest": rules.digest, "log_sources": tables.log_sources(), "fields": tables.fields()}  # type: ignore[dict-item]
-    if rules.compiled.written is not None:
-        cache.write(folder, key, said, rules.compiled.written)
-
-
-# ---- reading
-
-
-def _texts(folders: Iterable[Path]) -> list[_File]:
-    """Path and content of every rule file, folder by folder, by path within each."""
-    paths: dict[str, None] = {}  # of two rules with one id the one in the folder named first is used
-    for folder in folders:
-        if folder.is_file():
-            paths[str(folder)] = None
-        elif folder.is_dir():
-            inside: list[str] = []
-            _below(str(folder), inside)
-            paths |= dict.fromkeys(sorted(inside))
-        else:
-            raise RuleError("there are no rules", where=folder, fix="name a folder of Sigma rules")
-    files: list[_File] = []
-    for path in paths:
-        try:
-            with open(path, "rb") as file:  # noqa: PTH123 - for thousands of files
-                files.append((path, file.read()))
-        except OSError as error:
-            files.append((path, error))
-    return files
-
-
-def _below(folder: str, paths: list[str]) -> None:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.endswith((".yml", ".yaml")):
-                paths.append(entry.path)
-            elif entry.name != "tests" and entry.is_dir(follow_symlinks=False):
-                _below(entry.path, paths)
 
 
 def _read(
