@@ -59,6 +59,7 @@ class Counts:
             known = self._db.execute("SELECT digest FROM rule WHERE id = ?", (rule.id,)).fetchone()
             if known and known[0] != rule.digest:
                 self._db.execute("DELETE FROM counted WHERE rule = ?", (rule.id,))
+                self._db.execute("DELETE FROM rule WHERE id = ?", (rule.id,))
             self._db.execute("DELETE FROM counted WHERE rule = ? AND hour >= ?", (rule.id, _hour(since)))
             self._db.execute("DELETE FROM counted WHERE rule = ? AND hour < ?", (rule.id, _hour(now - rule.over)))
             (held,) = self._db.execute("SELECT count(*) FROM counted WHERE rule = ?", (rule.id,)).fetchone()
@@ -73,7 +74,6 @@ class Counts:
                     "INSERT OR REPLACE INTO counted VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (*row, (count.first - _EPOCH) // _US, (count.last - _EPOCH) // _US),
                 )
-            self._db.execute("INSERT OR REPLACE INTO rule VALUES (?, ?, ?)", (rule.id, rule.digest, now.timestamp()))
             return left
 
     def of(self, rule: Scheduled) -> Iterator[Count]:
@@ -95,9 +95,10 @@ class Counts:
         query = "SELECT 1 FROM told WHERE rule = ? AND grp = ? AND value = ? AND key = ?"
         return self._db.execute(query, where).fetchone() is not None
 
-    def told(self, rule: Scheduled, findings: Iterable[Finding], now: datetime) -> None:
-        """These were delivered."""
+    def told(self, rule: Scheduled, findings: Iterable[Finding], now: datetime, end: datetime) -> None:
+        """These were delivered, and with them everything up to `end` is asked: what fails before is found again."""
         with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO rule VALUES (?, ?, ?)", (rule.id, rule.digest, end.timestamp()))
             self._db.executemany(
                 "INSERT OR REPLACE INTO told VALUES (?, ?, ?, ?, ?)",
                 [(rule.id, json.dumps(f.group), f.value, f.key, now.timestamp()) for f in findings],

@@ -70,7 +70,7 @@ class Runner:
         for rule in rules:
             if not rule.alerts:  # switched off by a filter
                 continue
-            asked = self._counts.asked(rule)
+            asked = self._last(rule, now)
             if asked is None or now - asked >= rule.every:
                 found.append(rule)
         return found
@@ -82,7 +82,7 @@ class Runner:
             return Ran(
                 rule=rule, alerts=(), counts=0, left_out=0, skipped="the store holds nothing of the last minutes"
             )
-        end, asked = now - SETTLE, self._counts.asked(rule)
+        end, asked = now - SETTLE, self._last(rule, now)
         begin = _whole(end - rule.over if asked is None else max(end - rule.over, asked - AGAIN))
         left_out = self._counts.replace(rule, begin, self._asked(rule, begin, end), end)
         counts = list(self._counts.of(rule))
@@ -95,8 +95,13 @@ class Runner:
         if len(fresh) > rule.most:
             alerts.append(self._summary(rule, fresh[rule.most :], now))
         self._cases.deliver(alerts)
-        self._counts.told(rule, fresh, now)
+        self._counts.told(rule, fresh, now, end)
         return Ran(rule=rule, alerts=tuple(alerts), counts=len(counts), left_out=left_out)
+
+    def _last(self, rule: Scheduled, now: datetime) -> datetime | None:
+        """Up to when it was asked; None when never, or later than now: the clock was put back since."""
+        asked = self._counts.asked(rule)
+        return asked if asked is not None and asked <= now else None
 
     def _asked(self, rule: Scheduled, begin: datetime, end: datetime) -> Iterator[Count]:
         """Day by day, so that a first look at a month holds no more than a day."""
@@ -140,9 +145,10 @@ class Runner:
 
     def _summary(self, rule: Scheduled, findings: list[Finding], now: datetime) -> Alert:
         """One alert for what is more than a person reads."""
+        told = [(*f.group, f.value, f.key) for f in findings]
         names = ", ".join(" ".join(part for part in (*f.group, f.value) if part) for f in findings[:100])
         return Alert(
-            id=str(uuid5(_NAMESPACE, json.dumps([rule.id, "summary", now.isoformat()]))),
+            id=str(uuid5(_NAMESPACE, json.dumps([rule.id, "summary", *told]))),
             rule_id=rule.id,
             title=rule.title,
             level=rule.level,

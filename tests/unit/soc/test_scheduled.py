@@ -13,6 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from monitoring.errors import StoreError
 from monitoring.event import Event, Value
 from monitoring.store import Store, StoreWriter
 from soc.cases import CaseStore
@@ -348,3 +349,36 @@ def test_a_store_chooses_the_events_the_engine_matches(
     assert not rules.refused  # an `all` over one value is refused by the engine, so none is drawn
     matched = {there[match.event].id for match in Matcher(rules).match([encode(one) for one in there])}
     assert {one.id for one in store.search(node_of(detection, {}), limit=None)} == matched
+
+
+def test_what_a_run_that_failed_had_found_is_found_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, daily = Place(tmp_path), rule(every="1d")
+    place.put(*history(20))
+    place.run(daily)
+    place.now += DAY
+    place.put(login(place.now - 3 * HOUR, "minh"))
+
+    def away(*_: object, **__: object) -> None:
+        raise StoreError("the store is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "search", away)  # it is asked for an alert's events after it has counted
+        with pytest.raises(StoreError):
+            place.run(daily)
+    place.now += DAY
+    place.put(login(place.now - 3 * HOUR, "lan"))
+    assert place.run(daily) == [("r1", "minh")]
+
+
+def test_a_clock_that_was_ahead_keeps_no_rule_from_being_asked(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.put(*history(20))
+    place.run(rule())
+    place.now += 300 * DAY
+    place.put()
+    place.run(rule())
+    place.now -= 300 * DAY - 2 * HOUR
+    place.put(login(place.now - HOUR / 2, "minh"))
+    with closing(Runner(Store(place.path), place.path, place.cases, clock=lambda: place.now)) as runner:
+        assert runner.due([rule()])
+    assert place.run(rule()) == [("r1", "minh")]
