@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,16 @@ _SHIPPERS = (
 )
 
 
+@cache
 def log_sources() -> str:
-    """The routing table as the engine takes it. Raises RuleError."""
+    """The routing table as the engine takes it; read once a process, as code is. Raises RuleError."""
     entries = read(LOG_SOURCES)
     shipped = [_renamed(entry, names) for names in _SHIPPERS for entry in entries if set(entry["when"]) & set(names)]
     distinct = {json.dumps(entry, sort_keys=True): entry for entry in entries + shipped}
     return json.dumps(list(distinct.values()))
 
 
+@cache
 def fields() -> str:
     """The other names of fields, by log source, as the engine takes them. Raises RuleError."""
     return json.dumps(read(FIELDS))
