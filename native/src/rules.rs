@@ -24,6 +24,9 @@ pub struct Match {
 /// A batch's matches as (event, match), and (event, reason) for what is no event.
 pub type Found = (Vec<(usize, Match)>, Vec<(usize, String)>);
 
+/// Ways remembered; real events are of a few dozen.
+const MOST_ROUTES: usize = 4096;
+
 struct Group {
     source: Source,
     names: Names,
@@ -141,7 +144,11 @@ impl Rules {
         }
         let meets = |at: &usize| self.table.meets(&self.groups[*at].source, &sources);
         let groups: Arc<[usize]> = (0..self.groups.len()).filter(meets).collect();
-        self.routes.write().expect("no holder panics").insert(sources, groups.clone());
+        let mut routes = self.routes.write().expect("no holder panics");
+        if routes.len() >= MOST_ROUTES {
+            routes.clear(); // events that mean harm can be of any sources together
+        }
+        routes.insert(sources, groups.clone());
         groups
     }
 

@@ -16,6 +16,8 @@ use crate::event::Event;
 /// "*" in the table: the field is there, whatever it says.
 const PRESENT: &str = "*";
 const JOIN: char = '\u{1f}';
+/// Of a field that is a list no more values count: a hostile event would else ask for every pair of thousands.
+const MOST_VALUES: usize = 16;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -175,7 +177,7 @@ fn each_key(fields: &[(String, bool)], event: &Event<'_>, key: &mut String, say:
 
 fn texts(value: &EventValue<'_>, say: &mut dyn FnMut(&str)) {
     match value {
-        EventValue::Array(items) => items.iter().for_each(|item| texts(item, say)),
+        EventValue::Array(items) => items.iter().take(MOST_VALUES).for_each(|item| texts(item, say)),
         _ => {
             if let Some(text) = value.as_str() {
                 say(&text);

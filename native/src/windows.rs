@@ -10,6 +10,9 @@ use std::borrow::Cow;
 
 use crate::event::{Fields, Node, named};
 
+/// Names of data that are told apart.
+const MOST_NAMES: usize = 512;
+
 /// What the System part says: the names of the format itself, for routing.
 pub struct Evtx<'a> {
     system: Fields<'a>,
@@ -109,7 +112,8 @@ fn leaves<'a>(inner: Fields<'a>, found: &mut Fields<'a>) {
 
 fn leaves_of<'a>(node: Node<'a>, name: &str, found: &mut Fields<'a>) {
     let mut put = |name: Cow<'a, str>, node: Node<'a>| {
-        if !found.iter().any(|(known, _)| *known == name) {
+        // An event of more names than this is none; looking through all of them each time would take long.
+        if found.len() >= MOST_NAMES || !found.iter().any(|(known, _)| *known == name) {
             found.push((name, node));
         }
     };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -287,3 +288,20 @@ def test_events_of_parsers_are_of_windows_only_where_they_come_from_there() -> N
     assert found["windows"] - AGENTS <= WINDOWS
     assert found["aws"] <= {"aws_cloudtrail", "json_wrapped"}
     assert {"linux_sshd", "linux_auditd", "linux_systemd", "linux_cron"} <= found["linux"]
+
+
+def test_hostile_events_cost_no_more_than_their_size() -> None:
+    """Lists where one value is expected, names by the thousand, nesting without end; CPU time, not the clock."""
+    compiled = canh_native.RuleSet([CREATED], tables.log_sources(), [], tables.fields())
+    many = [str(number) for number in range(4000)]
+    events = [
+        {"Channel": many, "EventID": many, "Provider_Name": many, "event.category": many, "event.type": many},
+        _evtx({name: name for name in many}),
+        _evtx({"Data": [{"@Name": name, "#text": name} for name in many]}),
+    ]
+    lines = [json.dumps(event).encode() for event in events] + [b'{"a":' * 5000 + b"1" + b"}" * 5000]
+    compiled.match_batch(lines)
+    began = time.process_time()
+    _, invalid = compiled.match_batch(lines)
+    assert [at for at, _ in invalid] == [3]
+    assert time.process_time() - began < 0.2
