@@ -42,7 +42,7 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     from soc.inputs import Inputs, Loaded
     from soc.policy import documents
     from soc.rulesets import folders
-    from soc.sigma import load
+    from soc.sigma import cache, load
 
     def places() -> tuple[Path, ...]:
         return (*(args.rules or folders(ctx.province_dir, ctx.data_dir)), ctx.province_dir)
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     def loaded() -> Loaded:
         province = load_province(ctx.province_dir)
         own = [(rule.path, rule.text) for rule in documents(province)]
-        rules = load(places()[:-1], placeholders.of(province), generated=own)
+        rules = load(places()[:-1], placeholders.of(province), cached_in=cache.folder(), generated=own)
         for refusal in rules.refused:
             print(f"canh detect: rule refused: {refusal}", file=sys.stderr)
         return Loaded(rules, Pipeline(province, ctx.data_dir))
