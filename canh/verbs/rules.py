@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from canh.context import Context
+from canh.rules.replay import printable
 
 if TYPE_CHECKING:  # loading the engine costs what `canh --help` should not
     from collections.abc import Iterable
@@ -122,9 +123,11 @@ def _check(rules: RuleSet, asked: Asked, owned: tuple[Path, ...], only: list[str
     found = findings(rules, placeholders.of(ctx.province), owned, today, scheduled)
     offences = [finding for finding in (*found.offences, *asked[1]) if named(finding.origin.path, only)]
     for finding in offences:
-        print(json.dumps({"where": str(finding.origin), "what": finding.reason}) if ctx.json else finding)
+        print(
+            json.dumps({"where": str(finding.origin), "what": finding.reason}) if ctx.json else printable(str(finding))
+        )
     for remark in found.remarks:
-        print(f"remark: {remark}", file=sys.stderr)
+        print(printable(f"remark: {remark}"), file=sys.stderr)
     counts = f"{len(rules.rules)} rules, {len(rules.correlations)} correlations, {len(asked[0])} scheduled"
     filters = f"{len(rules.filters)} filters in force"
     print(f"{counts}, {filters}, {len(rules.expired)} over, {len(offences)} findings", file=sys.stderr)
@@ -147,7 +150,7 @@ def _test(rules: RuleSet, asked: Asked, only: list[str], ctx: Context) -> int:
             print(f"{case}: {outcome.wrong}")
     refused = [refusal for refusal in (*rules.refused, *asked[1]) if named(refusal.origin.path, only)]
     for refusal in refused:
-        print(f"refused: {refusal}", file=sys.stderr)
+        print(printable(f"refused: {refusal}"), file=sys.stderr)
     print(f"{count[True]} cases right, {count[False]} wrong, {len(refused)} rules refused", file=sys.stderr)
     return 1 if count[False] or refused else 0
 
@@ -184,9 +187,10 @@ def _list(rules: RuleSet, asked: Asked, ctx: Context) -> int:
             marks = "".join(f"  [{_mark(f, rules)}]" for f in _filters_of(rule, rules))
             if rule.id in imported and imported[rule.id][1].sight in ("absent", "unread"):
                 marks += "  [no source]"
-            print(f"{rule.level:<13} {kind:<16} {rule.origin.path.parent.name:<26} {rule.title}{marks}")
+            line = f"{rule.level:<13} {kind:<16} {rule.origin.path.parent.name:<26} {rule.title}{marks}"
+            print(printable(line))  # titles of community sets are whoever's
     for refusal in (*rules.refused, *asked[1]):
-        print(f"refused: {refusal}", file=sys.stderr)
+        print(printable(f"refused: {refusal}"), file=sys.stderr)
     return 0
 
 

@@ -30,6 +30,7 @@ MOST_ARCHIVE_OCTETS = 256 * 2**20
 MOST_OCTETS = 512 * 2**20  # of everything once unpacked, skipped files too
 MOST_FILE_OCTETS = 2**20  # of a rule; a longer file is passed over
 MOST_DEPTH = 16
+_ENTRY = b"PK\x01\x02"  # what each entry of a zip's directory begins with
 _MOST_MEMORY = 2**27  # for unpacking; what the zstd command takes without being asked
 
 Wanted = Callable[[tuple[str, ...]], bool]
@@ -50,14 +51,14 @@ def files_of(source: Path, is_wanted: Wanted) -> Iterator[Found]:
     walk = _folder if source.is_dir() else _zip if _is_zip(source) else _tar
     try:
         for number, found in enumerate(walk(source, is_wanted), 1):
-            if number > MOST_FILES:
-                _refuse(f"it holds more than {MOST_FILES:,} files", source)
+            _check_number(number, source)
             yield found
     except (zipfile.BadZipFile, tarfile.TarError, zstandard.ZstdError, EOFError, zlib.error, lzma.LZMAError) as error:
         _refuse(
             f"it is no archive that can be read: {error}", source, "give a zip, a tar (gz, bz2, xz, zst) or a folder"
         )
-    except (OSError, RuntimeError) as error:  # RuntimeError: a zip with a password, or packed in a way nobody knows
+    # RuntimeError: a zip with a password, or packed in a way nobody knows; ValueError: names that are not UTF-8
+    except (OSError, RuntimeError, ValueError) as error:
         _refuse(f"it cannot be read: {getattr(error, 'strerror', None) or error}", source)
 
 
@@ -79,6 +80,7 @@ def _folder(source: Path, is_wanted: Wanted) -> Iterator[Found]:
 
 def _zip(source: Path, is_wanted: Wanted) -> Iterator[Found]:
     _check_size(source)
+    _check_directory(source)
     budget = _Budget(source)
     with zipfile.ZipFile(source) as archive:
         for entry in archive.infolist():
@@ -96,7 +98,8 @@ def _zip(source: Path, is_wanted: Wanted) -> Iterator[Found]:
 def _tar(source: Path, is_wanted: Wanted) -> Iterator[Found]:
     _check_size(source)
     with source.open("rb") as raw, _unpacked(raw, source) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
-        for entry in archive:
+        for number, entry in enumerate(archive, 1):
+            _check_number(number, source)  # folders too: a few octets stand for very many
             parts = _parts(entry.name, source)
             if entry.isdir():
                 continue
@@ -203,6 +206,21 @@ def _check_depth(parts: tuple[str, ...], source: Path) -> None:
 def _check_size(source: Path) -> None:
     if source.stat().st_size > MOST_ARCHIVE_OCTETS:
         _refuse(f"it is larger than {MOST_ARCHIVE_OCTETS // 2**20} MiB", source)
+
+
+def _check_directory(source: Path) -> None:
+    """Before the library makes something of each entry of a zip: very many take gigabytes."""
+    number, before = 0, b""
+    with source.open("rb") as file:
+        while octets := file.read(2**20):
+            number += (before + octets).count(_ENTRY)
+            before = octets[-3:]
+    _check_number(number, source)
+
+
+def _check_number(number: int, source: Path) -> None:
+    if number > MOST_FILES:
+        _refuse(f"it holds more than {MOST_FILES:,} files", source)
 
 
 def _refuse(what: str, source: Path, fix: str = "") -> NoReturn:

@@ -65,6 +65,7 @@ class _Set:
     refused: list[Taken] = field(default_factory=list)
     licences: list[str] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
+    twins: Counter[Path] = field(default_factory=Counter)  # files that wanted a name somebody had
     ids: dict[str, str] = field(default_factory=dict)  # of rules, and where they stand
 
 
@@ -133,7 +134,7 @@ def _read(source: Path, place: Path, known: Mapping[str, str], say: Say) -> _Set
             else:
                 coming.passed_over["not rules"] += 1
         elif _LICENCE.fullmatch(found.path[-1]):
-            target = _free(place / LICENCES, found.path)
+            target = _free(place / LICENCES, found.path, coming.twins)
             target.write_bytes(found.octets)
             coming.licences.append(str(target.relative_to(place)))
         else:
@@ -148,7 +149,7 @@ def _is_wanted(parts: tuple[str, ...]) -> bool:
 
 
 def _rule_file(parts: tuple[str, ...], octets: bytes, place: Path, known: Mapping[str, str], coming: _Set) -> None:
-    name = "/".join(parts)
+    name = "/".join(parts).encode("utf-8", "backslashreplace").decode()  # a name need not be UTF-8
     file = screened(octets)
     if file.reason:
         coming.refused.append(_taken({}, name, "refused", file.reason, file.detail))
@@ -158,7 +159,7 @@ def _rule_file(parts: tuple[str, ...], octets: bytes, place: Path, known: Mappin
     coming.refused += [_taken(d.content, name, "refused", d.reason, d.detail) for d in documents if d.reason]
     if not usable:
         return
-    target = _free(place / LOADED, parts)
+    target = _free(place / LOADED, parts, coming.twins)
     # A file with documents that are not used is cut to those that are; any other stays as it came.
     text = file.text if len(usable) == len(documents) else _only(usable)
     target.write_text(text, "utf-8")
@@ -207,7 +208,7 @@ def _sorted(coming: _Set, rules: RuleSet, sources: Sources, place: Path) -> Iter
         file.path.unlink()
         if used:
             folder = place / (ASIDE if is_aside else LOADED)
-            _free(folder, file.path.relative_to(place / LOADED).parts).write_text(text, "utf-8")
+            _free(folder, file.path.relative_to(place / LOADED).parts, coming.twins).write_text(text, "utf-8")
 
 
 def _refusals(rules: RuleSet) -> dict[Path, str]:
@@ -251,15 +252,18 @@ def _id(document: Mapping[str, Any]) -> str:
     return str(document.get("id") or document.get("name") or document.get("title") or "")
 
 
-def _free(folder: Path, parts: tuple[str, ...]) -> Path:
-    """A path for a file of the set: letters that every file system takes, and none that is taken."""
+def _free(folder: Path, parts: tuple[str, ...], twins: Counter[Path]) -> Path:
+    """A path for a file of the set: letters that every file system takes, and none that is taken.
+
+    twins: how many wanted a name that was taken, so that not all of 50,000 of one name are asked for each.
+    """
     safe = [_UNSAFE.sub("_", part).lstrip(".")[:100] or "_" for part in parts]
     if any(folder.joinpath(*safe[:depth]).is_file() for depth in range(1, len(safe))):
         safe = ["-".join(safe)[:200]]  # an archive may use a name for a file and for a folder
-    target, number = folder.joinpath(*safe), 1
+    wanted = target = folder.joinpath(*safe)
     while target.exists():
-        number += 1
-        target = folder.joinpath(*safe[:-1], f"{number}-{safe[-1]}")
+        twins[wanted] += 1
+        target = wanted.with_name(f"{twins[wanted] + 1}-{safe[-1]}")
     target.parent.mkdir(parents=True, exist_ok=True)
     return target
 

@@ -111,7 +111,8 @@ def alone(data_dir: Path, *, dry_run: bool = False) -> Iterator[Path]:
                 yield Path(elsewhere)
             return
         place.mkdir(parents=True, exist_ok=True)
-        with (place / ".lock").open("w") as lock:
+        # Whoever runs the platform owns this folder, and root may import: a link there must not lead root elsewhere.
+        with os.fdopen(os.open(place / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644), "wb") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
