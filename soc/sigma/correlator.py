@@ -13,16 +13,11 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
-from itertools import islice, product
 from typing import NamedTuple, Protocol
 
-import orjson
-
-from monitoring.event import Value
-from soc.sigma.aggregates import number_of
 from soc.sigma.correlation_document import MOST_ENTRIES
-from soc.sigma.rule import Correlation, Kind, Known
+from soc.sigma.grouping import MOST_AT_ONCE, Feed, Group, feed_of, fields_needed, groups_of, values_of
+from soc.sigma.rule import Correlation, Known
 from soc.sigma.sighting import Firing, Judgement, Sighting
 from soc.sigma.window import Entry, Window
 
@@ -31,8 +26,6 @@ __all__ = ["Changes", "Copied", "Correlator", "Firing", "Shelf", "Sighting", "St
 MOST_GROUPS = 50_000  # in memory
 MOST_ENTRIES_IN_MEMORY = 500_000
 MOST_CHANGED = 20_000  # groups; then it is time to write them down
-MOST_TEXT = 512  # characters of a value; a longer one is its beginning and a hash, so that it stays another one
-MOST_AT_ONCE = 16  # groups, or values, one match with many values counts in
 IDLE_US = 60_000_000  # a group nobody touched for its timespan and this long is let go
 LAST = "\U0010ffff"
 
@@ -105,11 +98,11 @@ class Correlator:
         for window_where, window in self._windows.items():
             window.correlation = self._correlations[window_where[0]]
         self._limits = {id_: limit for id_, limit in self._limits.items() if id_ in kept}
-        self._fed_by: dict[str, list[_Feed]] = {}
+        self._fed_by: dict[str, list[Feed]] = {}
         for correlation in self._correlations.values():
             for rule in correlation.rules:
-                self._fed_by.setdefault(rule, []).append(_feed(correlation, rule))
-        self._fields = _fields_needed(self._correlations.values())
+                self._fed_by.setdefault(rule, []).append(feed_of(correlation, rule))
+        self._fields = fields_needed(self._correlations.values())
 
     def feeds(self, rule: str) -> bool:
         """Whether any correlation looks at matches of `rule`."""
@@ -185,9 +178,9 @@ class Correlator:
     def _counted(self, seen: Sighting) -> list[Firing]:
         firings = []
         chained = seen.rule in self._correlations
-        known: dict[tuple[str, ...], list[_Group]] = {}  # many correlations group by the same fields
+        known: dict[tuple[str, ...], list[Group]] = {}  # many correlations group by the same fields
         for feed in self._fed_by.get(seen.rule, ()):
-            values = _values(feed, seen.fields) if feed.value_fields else ()
+            values = values_of(feed, seen.fields) if feed.value_fields else ()
             if values is None:
                 self.counts["without_value"] += 1
                 continue
@@ -196,34 +189,20 @@ class Correlator:
                 self.counts["values_cut"] += 1
             groups = known.get(feed.group_fields)
             if groups is None:
-                groups = known[feed.group_fields] = self._groups_of(feed.group_fields, seen.fields)
+                groups = known[feed.group_fields] = groups_of(feed.group_fields, seen.fields)
             if not groups:
                 self.counts["without_group"] += 1
+            if len(groups) > MOST_AT_ONCE:
+                self.counts["values_cut"] += 1
             entry = Entry(seen.at_us, seen.id, seen.rule, values, seen.number)
-            for group in groups:
+            for group in groups[:MOST_AT_ONCE]:
                 firing = self._put(feed.correlation, group, entry, seen, chained=chained)
                 if firing is not None:
                     firings.append(firing)
         return firings
 
-    def _groups_of(self, names: tuple[str, ...], fields: Mapping[str, Value]) -> list[_Group]:
-        """The groups an event is in by the values of these fields; each value of a field that has several has its own.
-
-        A field the event lacks is the empty text; an event that lacks all of them is in no group.
-        """
-        if not names:
-            return [_Group("[]", ())]
-        found = [_texts(fields.get(name)) for name in names]
-        if not any(found):
-            return []
-        if all(len(texts) <= 1 for texts in found):
-            return [_group(tuple(texts[0] if texts else "" for texts in found))]
-        groups = list(islice(product(*(texts or ("",) for texts in found)), MOST_AT_ONCE + 1))
-        self.counts["values_cut"] += len(groups) > MOST_AT_ONCE
-        return [_group(values) for values in groups[:MOST_AT_ONCE]]
-
     def _put(
-        self, correlation: Correlation, group: _Group, entry: Entry, seen: Sighting, *, chained: bool
+        self, correlation: Correlation, group: Group, entry: Entry, seen: Sighting, *, chained: bool
     ) -> Firing | None:
         key, values = group
         where = (correlation.id, key)
@@ -327,43 +306,8 @@ class Correlator:
         self._changed.pop(where, None)
 
 
-class _Group(NamedTuple):
-    """What names a group of a correlation."""
-
-    key: str
-    values: tuple[str, ...]
-
-
-class _Feed(NamedTuple):
-    """A correlation as one of its rules sees it."""
-
-    correlation: Correlation
-    group_fields: tuple[str, ...]
-    value_fields: tuple[str, ...]
-
-
-def _feed(correlation: Correlation, rule: str) -> _Feed:
-    names = (correlation.group_by, correlation.fields)
-    return _Feed(correlation, *(tuple(correlation.group_field(name, rule) for name in some) for some in names))
-
-
-def _group(values: tuple[str, ...]) -> _Group:
-    return _Group(orjson.dumps(values).decode(), values)
-
-
 def _named(correlation: Correlation, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple(zip(correlation.group_by, values, strict=True))
-
-
-def _fields_needed(correlations: Iterable[Correlation]) -> dict[str, frozenset[str]]:
-    """By rule. `correlations`: each after those it builds on."""
-    needed: dict[str, frozenset[str]] = {}
-    for correlation in reversed(list(correlations)):
-        handed_on = needed.get(correlation.id, frozenset())
-        for rule in correlation.rules:
-            feed = _feed(correlation, rule)
-            needed[rule] = needed.get(rule, frozenset()).union(feed.group_fields, feed.value_fields, handed_on)
-    return needed
 
 
 def _firing(window: Window, key: str, group: tuple[tuple[str, str], ...], last: Sighting) -> Firing:
@@ -409,29 +353,3 @@ def _at_a_later_moment(judgement: Judgement, wait_us: int, seen: Sighting) -> Si
         site=seen.site,
         judgement=judgement,
     )
-
-
-def _values(feed: _Feed, fields: Mapping[str, Value]) -> tuple[str, ...] | None:
-    """What counts of the correlation's field; None when there is nothing to count."""
-    found = [_texts(fields.get(name)) for name in feed.value_fields]
-    if feed.correlation.kind is not Kind.VALUE_COUNT:
-        return tuple(text for text in found[0] if number_of(text) is not None) or None
-    if len(found) == 1:
-        return found[0] or None
-    return tuple("\x1f".join(parts) for parts in islice(product(*found), MOST_AT_ONCE + 1)) or None
-
-
-def _texts(value: Value | None) -> tuple[str, ...]:
-    """The values of a field as texts; the empty text is none."""
-    if value is None or value == "":
-        return ()
-    if isinstance(value, str):
-        text = value if value.isascii() else value.encode("utf-8", "replace").decode()
-        return (text if len(text) <= MOST_TEXT else _shortened(text),)
-    if isinstance(value, tuple):
-        return tuple(dict.fromkeys(text for item in value for text in _texts(item)))
-    return (str(value).lower() if isinstance(value, bool) else str(value),)
-
-
-def _shortened(text: str) -> str:
-    return f"{text[: MOST_TEXT - 33]}…{blake2b(text.encode(), digest_size=16).hexdigest()}"
