@@ -162,10 +162,10 @@ impl<'a> Event<'a> {
 
     /// `args[0].name`, and keys with escaped brackets: rare, so by way of the crate's own event.
     fn by_position(&self, path: &str) -> Option<EventValue<'_>> {
-        if let Some((name, place)) = path.strip_suffix(']').and_then(|path| path.rsplit_once('[')) {
-            if let (Ok(at), Some(Node::List(items))) = (place.parse::<usize>(), self.flat(name)) {
-                return items.get(at).map(Node::value);
-            }
+        if let Some((name, place)) = path.strip_suffix(']').and_then(|path| path.rsplit_once('['))
+            && let (Ok(at), Some(Node::List(items))) = (place.parse::<usize>(), self.flat(name))
+        {
+            return items.get(at).map(Node::value);
         }
         if !self.nested && !path.contains('\\') {
             return None;

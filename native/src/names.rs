@@ -87,18 +87,15 @@ impl<'e, 'a> View<'e, 'a> {
                 }
             }
         }
-        if let Some(others) = self.names.others.get(path) {
-            if let Some(value) = others.iter().find_map(|other| self.event.find(other)) {
-                return Some(value);
-            }
+        let others = self.names.others.get(path).map_or(&[][..], Vec::as_slice);
+        if let Some(value) = others.iter().find_map(|other| self.event.find(other)) {
+            return Some(value);
         }
         if !self.names.original {
             return None;
         }
         let original = self.event.original()?;
-        original.find(path).or_else(|| {
-            self.names.others.get(path).and_then(|others| others.iter().find_map(|other| original.find(other)))
-        })
+        original.find(path).or_else(|| others.iter().find_map(|other| original.find(other)))
     }
 }
 
