@@ -51,6 +51,8 @@ class Ahead(Generic[Result]):
         self.limit = limit
         self._word: Callable[[], object] = lambda: None
         self._all: list[Connection] = []
+        self._ended: list[int] = []  # ids of processes that were told to end
+        self._pids: list[int] = []
         self._idle: list[Connection] = []
         self._jobs: dict[Path, deque[_Job[Result]]] = {}
 
@@ -67,17 +69,19 @@ class Ahead(Generic[Result]):
         at_fork: called in each, to let go of what it must not hold.
         """
         self._word = word
+        self._bury()
         gc.collect()
         gc.freeze()  # a collection would touch, and so copy, all they share with us
         for _ in range(processes):
             ours, theirs = Pipe()
-            if os.fork() == 0:
+            if (pid := os.fork()) == 0:
                 for other in (*self._all, ours):
                     other.close()
                 at_fork()
                 _work(theirs, task, self.limit)
             theirs.close()
             self._all.append(ours)
+            self._pids.append(pid)
         self._idle = list(self._all)
 
     def end(self) -> None:
@@ -86,6 +90,13 @@ class Ahead(Generic[Result]):
             worker.close()
         self._all, self._idle = [], []
         self._jobs.clear()
+        self._ended += self._pids
+        self._pids = []
+        self._bury()
+
+    def _bury(self) -> None:
+        """Take note of those that have ended: each stays in the system's table until then. None is waited for."""
+        self._ended = [pid for pid in self._ended if not _is_over(pid)]
 
     def __bool__(self) -> bool:
         return bool(self._all)
@@ -128,6 +139,13 @@ class Ahead(Generic[Result]):
             job.result = job.worker.recv()
             self._idle.append(job.worker)
         return job.result
+
+
+def _is_over(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:  # somebody else took note
+        return True
 
 
 def _work(asked: Connection, task: Task[Result], limit: int) -> None:

@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS due (
     tries INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '', state TEXT NOT NULL DEFAULT 'waiting',
     done REAL, PRIMARY KEY (alert, channel)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS due_waiting ON due (channel, at) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS due_state ON due (state, channel);
 CREATE INDEX IF NOT EXISTS due_like ON due (channel, likeness, made);
 CREATE TABLE IF NOT EXISTS sent (channel TEXT, at REAL);
 CREATE INDEX IF NOT EXISTS sent_at ON sent (channel, at);
@@ -154,7 +155,7 @@ class Queue:
     def counts(self) -> dict[str, dict[str, int]]:
         """Rows by channel and state."""
         found: dict[str, dict[str, int]] = {}
-        for channel, state, n in self._db.execute("SELECT channel, state, count(*) FROM due GROUP BY 1, 2"):
+        for channel, state, n in self._db.execute("SELECT channel, state, count(*) FROM due GROUP BY state, channel"):
             found.setdefault(channel, {})[state] = n
         return found
 
