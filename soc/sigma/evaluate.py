@@ -7,6 +7,7 @@ order of their own time, which is `@timestamp` (or the names Windows tools use f
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -88,7 +89,8 @@ def _batches(lines: Iterable[bytes], size: int) -> Iterator[tuple[int, list[byte
     start, batch = 0, []
     for line in lines:
         if line.strip():
-            batch.append(line)
+            # Files written on Windows often begin with a byte order mark.
+            batch.append(line.removeprefix(BOM_UTF8) if not start + len(batch) else line)
         if len(batch) >= size or (batch and not line):
             yield start, batch
             start, batch = start + len(batch), []

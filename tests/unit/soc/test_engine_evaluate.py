@@ -62,6 +62,11 @@ def test_raw_windows_events_match_in_either_shape(tmp_path: Path, event: dict[st
     assert len(list(evaluate(rules, [json.dumps(event).encode()]))) == 1
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    lines = [b"\xef\xbb\xbf" + json.dumps(FLAT).encode(), json.dumps(FLAT).encode()]
+    assert len(list(evaluate(rules_of(tmp_path, WHOAMI), lines))) == 2
+
+
 def test_an_event_of_another_id_does_not_match(tmp_path: Path) -> None:
     other = json.loads(json.dumps(EVTX))
     other["Event"]["System"]["EventID"]["#text"] = 3
