@@ -86,7 +86,8 @@ class _Correlated:
 
 
 def _batches(lines: Iterable[bytes], size: int) -> Iterator[tuple[int, list[bytes]]]:
-    start, batch = 0, []
+    start: int = 0
+    batch: list[bytes] = []
     for line in lines:
         if line.strip():
             # Files written on Windows often begin with a byte order mark.
