@@ -16,6 +16,7 @@ import smtplib
 import socket
 import ssl
 import stat
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -33,7 +34,8 @@ from soc.delivery.message import Message, clean
 from soc.delivery.settings import Channel, Heartbeat, Mail, Syslog, Webhook
 from soc.errors import DeliveryError
 
-TIMEOUT_S = 15.0
+TIMEOUT_S = 15.0  # for each step
+WHOLE_S = 60.0
 SECRETS = "secrets"
 _GOODBYE_S = 2.0
 _SEVERITY = {Level.CRITICAL: 2, Level.HIGH: 3, Level.MEDIUM: 4, Level.LOW: 5, Level.INFORMATIONAL: 6}  # RFC 5424
@@ -48,7 +50,7 @@ class SendError(Exception):
 def send(channel: Channel, message: Message, data_dir: Path, at: datetime) -> None:
     """Send it. Raises SendError."""
     try:
-        _send(channel.how, channel, message, Secrets(data_dir / SECRETS), at)
+        _in_time(lambda: _send(channel.how, channel, message, Secrets(data_dir / SECRETS), at))
     except DeliveryError as error:
         raise SendError(clean(f"{error.what}; {error.fix}")) from error
     except (OSError, smtplib.SMTPException, http.client.HTTPException, ValueError) as error:
@@ -58,11 +60,34 @@ def send(channel: Channel, message: Message, data_dir: Path, at: datetime) -> No
 def beat(heartbeat: Heartbeat, data_dir: Path) -> None:
     """Tell the watchdog elsewhere that all is well. Raises SendError."""
     try:
-        _post(heartbeat.url, b"", _bearer(Secrets(data_dir / SECRETS), heartbeat.token_file), heartbeat.ca_file)
+        headers = _bearer(Secrets(data_dir / SECRETS), heartbeat.token_file)
+        _in_time(lambda: _post(heartbeat.url, b"", headers, heartbeat.ca_file))
     except DeliveryError as error:
         raise SendError(clean(f"{error.what}; {error.fix}")) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise SendError(_worded(error)) from error
+
+
+def _in_time(act: Callable[[], None]) -> None:
+    """Give up after WHOLE_S: a server that says a letter now and then keeps every step's limit, for hours.
+
+    The thread that hangs ends with its connection. Raises SendError, or what `act` raises.
+    """
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            act()
+        except Exception as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(WHOLE_S)
+    if thread.is_alive():
+        raise SendError("no answer in time")
+    if failed:
+        raise failed[0]
 
 
 class Secrets:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -67,6 +68,30 @@ def test_a_server_that_answers_rubbish_is_one_that_could_not_be_told(tmp_path: P
 def test_what_was_taken_is_not_sent_again_for_an_answer_that_breaks_off(tmp_path: Path) -> None:
     with answers(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort") as url:
         ways.send(hook(url), message(alert()), tmp_path, NOW)
+
+
+def test_a_server_that_answers_letter_by_letter_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ways, "WHOLE_S", 1.0)
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nx: ")
+                while not over.wait(0.1):
+                    connection.sendall(b"a")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        began = time.monotonic()
+        with pytest.raises(ways.SendError, match="no answer in time"):
+            ways.send(hook(f"http://127.0.0.1:{server.getsockname()[1]}/"), message(alert()), tmp_path, NOW)
+        assert time.monotonic() - began < 10
+        over.set()
+        thread.join(5)
 
 
 @pytest.mark.parametrize("token", ["s3cret-one\ns3cret-two", "s3cret-ạ"])
