@@ -32,7 +32,7 @@ class Database:
         self.where = str(where) if self._path is None else str(self._path)
         with self._errors():
             if self._path is not None:
-                _make(self._path)
+                make_file(self._path)
             self._migrate()
 
     @contextmanager
@@ -92,7 +92,7 @@ class Database:
             ) from error
 
 
-def _make(path: Path) -> None:
+def make_file(path: Path) -> None:
     """Create the file for its directory's owner. An existing one is left alone: closing a second
     descriptor would drop the locks SQLite holds on it in this process."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from soc._database import make_file
 from soc.alert import Alert, FieldMatch, Level
 from soc.detection import Detection
 from soc.episodes import MOST_EVENTS, Episode, moment
@@ -55,7 +56,7 @@ class Outbox:
         self._stored: set[tuple[int, str, str]] = set()  # reorder buffer as it is on disk
         self._rules_digest = ""  # of the rule set in force on disk
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_file(path)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE_S)
             self._db.execute("PRAGMA journal_mode=WAL")
             # What is committed lets the spool go: it must outlive a power cut.

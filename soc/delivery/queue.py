@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from soc._database import make_file
 from soc.alert import Level
 from soc.errors import DatabaseError
 
@@ -53,7 +54,7 @@ class Queue:
         """Open or make it. Raises DatabaseError."""
         self.path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_file(path)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")

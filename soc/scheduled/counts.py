@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from soc._database import make_file
 from soc.errors import DatabaseError
 from soc.scheduled.judge import Count, Finding
 from soc.scheduled.rule import Kind, Scheduled
@@ -38,7 +39,7 @@ class Counts:
         """Open or make it. Raises DatabaseError."""
         self.path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_file(path)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.executescript(_SCHEMA)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +14,11 @@ from monitoring.pipeline import Pipeline
 from monitoring.sessions import STEP
 from monitoring.spool import Spool, SpoolRecord
 from soc.cases import CaseStore
+from soc.delivery import Queue
 from soc.detector import Cases, Detector
 from soc.inputs import Inputs, Loaded
+from soc.outbox import Outbox
+from soc.scheduled.counts import Counts
 from soc.sigma import load
 from tests.unit.soc.engine_support import Remembered, lab, rules_of
 from tests.unit.soc.test_engine_detector import LOUD, failed_line, finish
@@ -137,3 +141,11 @@ def test_a_day_begins_where_filters_expire(tmp_path: Path, monkeypatch: pytest.M
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files for others")
+def test_what_root_makes_belongs_to_who_runs_the_platform(tmp_path: Path) -> None:
+    os.chown(tmp_path, 1234, 1234)
+    for made in (Outbox(tmp_path / "detect.db"), Queue(tmp_path / "deliver.db"), Counts(tmp_path / "scheduled.db")):
+        made.close()
+    assert {path.stat().st_uid for path in tmp_path.iterdir()} == {1234}
