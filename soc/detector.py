@@ -211,6 +211,24 @@ class Detector:
             while self._past_records - self._past[0].records >= WARM:
                 self._past_records -= self._past.popleft().records
 
+    def _handed_over(self, alerts: list[Alert]) -> tuple[list[str], str]:
+        """The ids of those the case store took, and why it did not take the others."""
+        try:
+            self._cases.deliver(alerts)
+            return [alert.id for alert in alerts], ""
+        except (DatabaseError, OSError) as error:
+            return [], str(error)
+        except Exception as error:  # detection goes on whatever the case store suffers
+            why = str(error)
+        taken: list[str] = []
+        for alert in alerts:  # one that cannot be stored keeps back no other
+            try:
+                self._cases.deliver([alert])
+                taken.append(alert.id)
+            except Exception as error:
+                why = f"{alert.id}: {error}"
+        return taken, why
+
     def _deliver(self, *, everything: bool = False) -> None:
         """Hand over what the outbox holds: new alerts at once, grown ones now and then.
 
@@ -221,14 +239,12 @@ class Detector:
         if not is_due and began < self._new_after:
             return
         while alerts := self.outbox.undelivered(only_new=not is_due):
-            try:
-                self._cases.deliver(alerts)
-            except Exception as error:  # detection goes on whatever the case store suffers
-                self._stats.trouble(f"alerts wait: the case store refused them: {error}")
+            taken, why = self._handed_over(alerts)
+            self.outbox.delivered(taken)
+            self._stats.trouble(f"alerts wait: the case store refused them: {why}" if why else "")
+            if why and not taken:
                 self._grown_after = self._new_after = time.monotonic() + _RETRY_S
                 return
-            self.outbox.delivered(alert.id for alert in alerts)
-            self._stats.trouble("")
         if is_due:  # rewriting the copies of a storm may take no more than a tenth of the time
             spent = time.monotonic() - began
             self._grown_after = time.monotonic() + min(max(_COMMIT_S, 9 * spent), _GROWN_AT_LEAST_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from monitoring.event import Event, Value
 from monitoring.pipeline import Pipeline
 from monitoring.sessions import STEP
 from monitoring.spool import Spool, SpoolRecord
+from soc.alert import Alert
 from soc.cases import CaseStore
 from soc.delivery import Queue
 from soc.detector import Cases, Detector
@@ -27,7 +29,7 @@ BAD = "10.250.65.66"
 
 
 class Fragile:
-    """A pipeline with a defect that one address shows, where fields are made or where a session is followed."""
+    """A pipeline with a defect that one address shows, where fields are made or a session is followed; "" has none."""
 
     def __init__(self, data_dir: Path, where: str) -> None:
         self._inner, self._where = Pipeline(lab(), data_dir), where
@@ -36,7 +38,7 @@ class Fragile:
         if self._where == "fields" and BAD.encode() in record.raw:
             raise KeyError("defect")
         fields = self._inner.fields_of(record)
-        return fields if self._where == "fields" else fields | {STEP: "x"}
+        return fields if self._where in ("", "fields") else fields | {STEP: "x"}
 
     def followed(self, fields: dict[str, Value]) -> Event:
         fields.pop(STEP, None)
@@ -47,9 +49,9 @@ class Fragile:
         return self._inner.followed(fields)
 
 
-def detector_of(tmp_path: Path, where: str, cases: Cases) -> Detector:
+def detector_of(tmp_path: Path, where: str, cases: Cases, rule: str = LOUD) -> Detector:
     return Detector(
-        rules=rules_of(tmp_path / "rules", LOUD),
+        rules=rules_of(tmp_path / "rules", rule),
         parsing=Fragile(tmp_path, where),
         data_dir=tmp_path,
         cases=cases,
@@ -74,17 +76,32 @@ def test_a_record_a_parser_breaks_on_is_counted_and_passed_over_also_after_a_res
 def test_half_a_character_does_not_keep_alerts_from_the_case_store(tmp_path: Path) -> None:
     rule = LOUD + "    canh: {group-by: [user.name]}\n"
     Spool(tmp_path / "spool/collect").append([failed_line(datetime.now(UTC))])
-    detector = Detector(
-        rules=rules_of(tmp_path / "rules", rule),
-        parsing=Fragile(tmp_path, "surrogates"),
-        data_dir=tmp_path,
-        cases=CaseStore(tmp_path),
-        lateness=timedelta(seconds=0.2),
-    )
+    detector = detector_of(tmp_path, "surrogates", CaseStore(tmp_path), rule)
     finish(detector)
     detector.close()
     (case,) = CaseStore(tmp_path).list()
     assert case.alert.group == (("user.name", "a?b"),)
+
+
+class Picky(Remembered):
+    """A case store with a defect that one alert shows."""
+
+    def deliver(self, alerts: Iterable[Alert]) -> int:
+        given = list(alerts)
+        if any(BAD in dict(alert.group).values() for alert in given):
+            raise ValueError("it cannot be stored")
+        return super().deliver(given)
+
+
+def test_an_alert_that_cannot_be_stored_keeps_back_no_other(tmp_path: Path) -> None:
+    addresses = (BAD, *(f"10.250.65.{n}" for n in range(10, 14)))
+    Spool(tmp_path / "spool/collect").append([failed_line(datetime.now(UTC), address) for address in addresses])
+    cases, rule = Picky(), LOUD + "    canh: {group-by: [source.ip]}\n"
+    detector = detector_of(tmp_path, "", cases, rule)
+    finish(detector)
+    assert {alert.group[0][1] for alert in cases.alerts.values()} == set(addresses[1:])
+    assert [BAD in str(alert.group) for alert in detector.outbox.undelivered()] == [True]
+    detector.close()
 
 
 HEAD = """
