@@ -42,7 +42,9 @@ class Watchman:
 
     def look(self, pulse: Pulse | None, now: datetime) -> datetime | None:
         """Since when detection stands still: it says nothing, or takes nothing of what waits."""
-        if pulse is not None and now - pulse.at < self._after and (pulse.events != self._events or not pulse.behind):
+        self._moved = min(self._moved, now)  # the clock may have been put back: then it counts from here
+        is_fresh = pulse is not None and abs(now - pulse.at) < self._after
+        if pulse is not None and is_fresh and (pulse.events != self._events or not pulse.behind):
             self._events = pulse.events
             self._moved = max(self._moved, min(pulse.at, now))
         return self._moved if now - self._moved >= self._after else None

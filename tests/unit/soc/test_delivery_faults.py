@@ -18,6 +18,7 @@ import pytest
 from soc.alert import Alert
 from soc.cases import CaseStore
 from soc.delivery import ways
+from soc.delivery.deadman import Pulse, Watchman
 from soc.delivery.settings import Channel, DeadMan, Heartbeat, Rate, Webhook
 from soc.errors import DatabaseError
 from soc.known import rules_in
@@ -202,6 +203,13 @@ def test_a_second_stand_still_is_told_though_the_first_try_fails(tmp_path: Path)
     desk.deliverer._watch()
     kinds = [told.document["kind"] for _, told in desk.sent.messages]
     assert kinds == ["detection-stopped", "detection-back", "detection-stopped"]
+
+
+def test_one_that_died_before_the_clock_was_put_back_is_dead() -> None:
+    watchman, said = Watchman(NOW, DEAD.after), Pulse(at=NOW + timedelta(hours=5), behind=0, events=5)
+    assert watchman.look(said, NOW + timedelta(hours=5)) is None
+    assert watchman.look(said, NOW) is None
+    assert watchman.look(said, NOW + timedelta(minutes=2)) == NOW
 
 
 # ---- titles
