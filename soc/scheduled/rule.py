@@ -108,13 +108,16 @@ def load(folders: Iterable[Path], placeholders: Placeholders) -> tuple[tuple[Sch
         try:
             text = path.read_text("utf-8")
             documents = list(yaml.load_all(text, LOADER)) if f"{KEY}:" in text else []
-        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        except (OSError, ValueError, RecursionError, yaml.YAMLError):
             continue  # told by the loader of the stream's rules, which reads every file
         for document in filter(is_scheduled, documents):
             try:
                 rule = scheduled_of(document, Origin(path=path), text, placeholders)
             except ScheduleError as error:
                 refused.append(Refusal(origin=Origin(path=path), reason=str(error)))
+                continue
+            except Exception as error:  # what one document is made of must not take all others away
+                refused.append(Refusal(origin=Origin(path=path), reason=f"it is not written as a rule: {error}"))
                 continue
             rules.setdefault(rule.id, rule)
     return tuple(rules.values()), tuple(refused)

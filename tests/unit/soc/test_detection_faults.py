@@ -14,6 +14,7 @@ from monitoring.event import Event, Value
 from monitoring.pipeline import Pipeline
 from monitoring.sessions import STEP
 from monitoring.spool import Spool, SpoolRecord
+from soc import scheduled
 from soc.alert import Alert
 from soc.cases import CaseStore
 from soc.delivery import Queue
@@ -166,3 +167,15 @@ def test_what_root_makes_belongs_to_who_runs_the_platform(tmp_path: Path) -> Non
     for made in (Outbox(tmp_path / "detect.db"), Queue(tmp_path / "deliver.db"), Counts(tmp_path / "scheduled.db")):
         made.close()
     assert {path.stat().st_uid for path in tmp_path.iterdir()} == {1234}
+
+
+SCHEDULED = "\ncanh: {scheduled: {kind: rare, field: user.name, group-by: [host.name]}}\n"
+
+
+@pytest.mark.parametrize("more", ["detection: 5\n", "date: 2026-13-45\n"])
+def test_a_scheduled_rule_that_cannot_be_read_takes_no_other_away(tmp_path: Path, more: str) -> None:
+    for name, text in (("bad", HEAD.replace("009", "008") + SCHEDULED + more), ("good", HEAD + SCHEDULED)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "rule.yml").write_text(text, "utf-8")
+    rules, _ = scheduled.load([tmp_path], {})
+    assert [rule.origin.path.parent.name for rule in rules] == ["good"]
