@@ -18,7 +18,16 @@ from tests.unit.monitoring.lab import RECEIVED, ROOT, pipeline
 FOLDER = ROOT / "monitoring/parsers"
 CASES = sorted(FOLDER.glob("*/tests/*.log"))
 # The same in every event, or of the header: tested where they are made.
-UNINTERESTING = ("event.original", "event.ingested", "log.", "host.name", "canh.src.", "canh.dst.", "canh.flow.", "message")
+UNINTERESTING = (
+    "event.original",
+    "event.ingested",
+    "log.",
+    "host.name",
+    "canh.src.",
+    "canh.dst.",
+    "canh.flow.",
+    "message",
+)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.parent.name}/{case.stem}")
