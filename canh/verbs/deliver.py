@@ -40,8 +40,18 @@ def _deliver(path: Path, ctx: Context, stop: threading.Event) -> int:
     from soc.policy import documents
     from soc.rulesets import libraries
 
+    # What cannot be read is waited for as what is not there: receiving does not end for a slip in this file.
     seen = _mark(path)
-    settings: Settings | None = load(ctx.province_dir, ctx.province)
+    settings: Settings | None = None
+    while settings is None:
+        try:
+            settings = load(ctx.province_dir, load_province(ctx.province_dir))
+        except OpsError as error:
+            logging.getLogger("canh.deliver").error("nobody is told of alerts: %s", error)
+            while _mark(path) == seen:
+                if stop.wait(_LOOK_AGAIN_S):
+                    return 0
+            seen = _mark(path)
     known = KnownRules(libraries(ctx.province_dir), documents(ctx.province))
     holds = HoldKeeper(CaseStore(ctx.data_dir), ctx.data_dir)
 
@@ -57,16 +67,17 @@ def _deliver(path: Path, ctx: Context, stop: threading.Event) -> int:
             logging.getLogger("canh.deliver").error("the settings changed and are not used: %s", error)
             return None
 
-    while settings is not None and not stop.is_set():
+    following: Settings | None = settings
+    while following is not None and not stop.is_set():
         deliverer = Deliverer(
-            settings,
+            following,
             lambda: CaseStore(ctx.data_dir),
             ctx.data_dir,
             stop,
             title_of=known.title_of,
             look_after_held=holds.look,
         )
-        settings = deliverer.run(fresh)
+        following = deliverer.run(fresh)
     return 0
 
 

@@ -144,6 +144,7 @@ class RouteDoc(_Doc):
     sites: list[str] = []
     units: list[str] = []
     rules: list[str] = []  # ids
+    owners: list[Name] = []  # as in the tag canh.owner.<who>
     quiet: QuietDoc | None = None
     again_after: Span = "1h"  # an episode of the same rule, device and group sooner than this is not told again
 
@@ -155,6 +156,7 @@ class RouteDoc(_Doc):
             sites=frozenset(self.sites),
             units=frozenset(self.units),
             rules=frozenset(self.rules),
+            owners=frozenset(self.owners),
             quiet=None if self.quiet is None else self.quiet.to_domain(),
             again_after=span_of(self.again_after),
         )

@@ -15,7 +15,6 @@ class Pulse:
     at: datetime
     behind: int
     events: int
-    trouble: str = ""
 
 
 def pulse_of(data_dir: Path) -> Pulse | None:
@@ -26,7 +25,6 @@ def pulse_of(data_dir: Path) -> Pulse | None:
             at=datetime.fromisoformat(said["at"]),
             behind=int(said["octets_behind"]),
             events=int(said["events"]),
-            trouble=str(said.get("trouble") or ""),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -11,6 +11,8 @@ from soc.alert import Alert, Status
 from soc.delivery.queue import Entry
 from soc.delivery.settings import Route, Settings
 
+_OWNER = "canh.owner."
+
 
 def entries_of(case: Case, settings: Settings, now: datetime) -> list[Entry]:
     """What is to be told of a case nobody works on, once for each channel: by the route that tells it first."""
@@ -46,6 +48,11 @@ def likeness_of(alert: Alert) -> str:
     return json.dumps([alert.rule_id, alert.device, *alert.group], ensure_ascii=False)
 
 
+def owners_of(alert: Alert) -> frozenset[str]:
+    """Who looks after what the alert is about: rules made of the inventory say it (`soc.policy`)."""
+    return frozenset(tag.removeprefix(_OWNER) for tag in alert.tags if tag.startswith(_OWNER))
+
+
 def _wants(route: Route, alert: Alert, settings: Settings) -> bool:
     def named(wanted: Iterable[str], value: str) -> bool:
         return not wanted or value in wanted
@@ -55,4 +62,5 @@ def _wants(route: Route, alert: Alert, settings: Settings) -> bool:
         and named(route.sites, alert.site)
         and named(route.units, settings.units.get(alert.site, ""))
         and named(route.rules, alert.rule_id)
+        and (not route.owners or not route.owners.isdisjoint(owners_of(alert)))
     )

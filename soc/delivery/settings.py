@@ -86,6 +86,7 @@ class Route:
     sites: frozenset[str]
     units: frozenset[str]
     rules: frozenset[str]
+    owners: frozenset[str]  # as in the tag canh.owner.<who>
     quiet: Quiet | None
     again_after: timedelta
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -260,6 +259,7 @@ def route(**changes: object) -> Route:
         "sites": frozenset(),
         "units": frozenset(),
         "rules": frozenset(),
+        "owners": frozenset(),
         "quiet": None,
         "again_after": timedelta(hours=1),
     }
@@ -295,6 +295,13 @@ def test_routes_choose_by_level_site_unit_and_rule(tmp_path: Path) -> None:
     desk.raises(dc, hh, low)
     assert desk.sent.alerts("c") == [[dc.id]]
     assert desk.sent.alerts("d") == [[hh.id]]
+
+
+def test_a_route_may_be_for_one_owner(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, route(owners=frozenset({"phong-ha-tang"})))
+    theirs = alert(nonce="theirs", tags=("attack.t1078", "canh.owner.phong-ha-tang"))
+    desk.raises(theirs, alert(1, tags=("canh.owner.van-phong",)), alert(2))
+    assert desk.sent.alerts() == [[theirs.id]]
 
 
 def test_an_alert_two_routes_want_on_one_channel_is_told_once(tmp_path: Path) -> None:
@@ -591,3 +598,22 @@ def test_the_guide_s_example_can_be_used_as_it_stands(tmp_path: Path) -> None:
     assert set(found.channels) == {"duty", "chat", "national"}
     assert [r.name for r in found.routes] == ["everything-to-siem", "duty", "finance"]
     assert found.dead_man is not None and found.heartbeat is not None
+
+
+@pytest.mark.timeout(60)
+def test_a_slip_in_the_settings_is_waited_for_and_ends_nothing(tmp_path: Path) -> None:
+    province, data = tmp_path / "province", tmp_path / "data"
+    subprocess.run(["cp", "-r", str(ROOT / "inventory/provinces/lab"), str(province)], check=True)
+    (province / "delivery.yaml").write_text("routes: {a: {to: [nobody]}}")
+    command = [sys.executable, "-m", "canh", "--province", str(province), "--data", str(data), "deliver"]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert "nobody is told of alerts" in process.stderr.readline()
+    (province / "delivery.yaml").write_text("syslog: {s: {server: 127.0.0.1, port: 9, transport: udp}}")
+    deadline = time.monotonic() + 30
+    while not (data / "stats/deliver.json").exists():
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    process.stderr.close()
