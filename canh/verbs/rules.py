@@ -8,27 +8,32 @@ import os
 import select
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from canh.cli import ROOT
 from canh.context import Context
 from canh.rules.replay import printable
 
 if TYPE_CHECKING:  # loading the engine costs what `canh --help` should not
     from collections.abc import Iterable
 
+    from inventory.model import Province
     from soc.scheduled import Scheduled
     from soc.sigma import AnyRule, RuleSet
     from soc.sigma.filter_document import Filter
+    from soc.sigma.library import Outcome
     from soc.sigma.rule import Refusal
 
     Asked = tuple[tuple[Scheduled, ...], tuple[Refusal, ...]]  # scheduled rules, and those refused
 
 HELP = "check, test and list the detection rules; evaluate rules over events on standard input"
+LAB = ROOT / "inventory/provinces/lab"
 _CHUNK = 2000  # events a batch
 _AT_ONCE = 1 << 20  # octets read
 _LONGER = {  # verb -> module of canh.rules
@@ -74,14 +79,13 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     from soc.rulesets import folders, libraries
     from soc.sigma import cache, load
 
-    pipelines = getattr(args, "map", [])
-    # Cases say which rules may fire: those of a community set are not for them to know.
-    is_test = args.rules_verb == "test"
-    places = args.rules or (libraries(ctx.province_dir) if is_test else folders(ctx.province_dir, ctx.data_dir))
+    if args.rules_verb == "test":
+        return _test(args, ctx)
+    places = args.rules or folders(ctx.province_dir, ctx.data_dir)
     is_eval = args.rules_verb == "eval"
-    values = placeholders.of(ctx.province)
-    # What the inventory says is of this province: neither for the rules of others, nor for cases to know.
-    own = [] if is_eval or is_test or args.rules else [(rule.path, rule.text) for rule in documents(ctx.province)]
+    values, pipelines = placeholders.of(ctx.province), getattr(args, "map", [])
+    # What the inventory says is of this province, and not for the rules of others.
+    own = [] if is_eval or args.rules else [(rule.path, rule.text) for rule in documents(ctx.province)]
     rules = load(places, values, pipelines=pipelines, bare_filters=is_eval, cached_in=cache.folder(), generated=own)
     if is_eval:
         return _eval(rules)
@@ -91,8 +95,6 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     if args.rules_verb == "list":
         return _list(rules, asked, ctx)
     _must_be_known(args.only, (*rules.all, *rules.refused, *asked[0], *asked[1]))
-    if args.rules_verb == "test":
-        return _test(rules, asked, args.only, ctx)
     from soc.rulesets import REGISTER, registered
     from soc.scheduled.cases import folders as scheduled_folders
 
@@ -134,25 +136,82 @@ def _check(rules: RuleSet, asked: Asked, owned: tuple[Path, ...], only: list[str
     return 1 if offences else 0
 
 
-def _test(rules: RuleSet, asked: Asked, only: list[str], ctx: Context) -> int:
-    from soc.scheduled import cases
-    from soc.sigma.library import folders, named, outcomes
+def _test(args: argparse.Namespace, ctx: Context) -> int:
+    """Cases of the shipped library are about devices of the lab; those of a province's own rules about its own.
 
-    count = Counter[bool]()
-    stream = [folder for folder in folders(rules) if named(folder.path, only)]
-    scheduled = [rule for rule in asked[0] if named(rule.origin.path, only)]
-    for outcome in chain(outcomes(rules, ctx.province, stream), cases.outcomes(scheduled, ctx.province)):
-        count[not outcome.wrong] += 1
-        case = str(outcome.case)
-        if ctx.json:
-            print(json.dumps({"case": case, "ok": not outcome.wrong, "why": outcome.wrong}))
-        elif outcome.wrong:
-            print(f"{case}: {outcome.wrong}")
-    refused = [refusal for refusal in (*rules.refused, *asked[1]) if named(refusal.origin.path, only)]
-    for refusal in refused:
-        print(printable(f"refused: {refusal}"), file=sys.stderr)
-    print(f"{count[True]} cases right, {count[False]} wrong, {len(refused)} rules refused", file=sys.stderr)
+    Community rules are not loaded: cases say which rules may fire, and know none of those.
+    """
+    from inventory import load as load_province
+    from soc.sigma import OWN_RULES
+
+    own = ctx.province_dir / "rules"
+    parts = [_Part(ctx.province, args.rules, args.rules)] if args.rules else []
+    if not args.rules:
+        lab = ctx.province if ctx.province_dir == LAB.resolve() else load_province(LAB)
+        parts.append(_Part(lab, [OWN_RULES], [OWN_RULES]))
+        if own.is_dir():
+            parts.append(_Part(ctx.province, [OWN_RULES, own], [own]))
+    loaded = [part.loaded() for part in parts]
+    _must_be_known(args.only, (one for there in loaded for one in there.everything))
+    count, refused = Counter[bool](), 0
+    for there in loaded:
+        for outcome in there.outcomes(args.only):
+            count[not outcome.wrong] += 1
+            case = str(outcome.case)
+            if ctx.json:
+                print(json.dumps({"case": case, "ok": not outcome.wrong, "why": outcome.wrong}))
+            elif outcome.wrong:
+                print(f"{case}: {outcome.wrong}")
+        for refusal in there.refused(args.only):
+            refused += 1
+            print(printable(f"refused: {refusal}"), file=sys.stderr)
+    print(f"{count[True]} cases right, {count[False]} wrong, {refused} rules refused", file=sys.stderr)
     return 1 if count[False] or refused else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Rules whose cases are run together: `places` are loaded, the cases below `judged` are run."""
+
+    province: Province
+    places: Sequence[Path]
+    judged: Sequence[Path]
+
+    def loaded(self) -> _Loaded:
+        from soc import placeholders, scheduled
+        from soc.sigma import cache, load
+
+        values = placeholders.of(self.province)
+        rules = load(self.places, values, cached_in=cache.folder())
+        return _Loaded(self, rules, scheduled.load((p for p in self.judged if p.is_dir()), values))
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    part: _Part
+    rules: RuleSet
+    asked: Asked
+
+    @property
+    def everything(self) -> Iterator[AnyRule | Refusal]:
+        return chain(self.rules.all, self.rules.refused, *self.asked)
+
+    def outcomes(self, only: list[str]) -> Iterator[Outcome]:
+        from soc.scheduled import cases
+        from soc.sigma.library import folders, outcomes
+
+        stream = [folder for folder in folders(self.rules) if self._is_asked(folder.path, only)]
+        scheduled = [rule for rule in self.asked[0] if self._is_asked(rule.origin.path, only)]
+        yield from outcomes(self.rules, self.part.province, stream)
+        yield from cases.outcomes(scheduled, self.part.province)
+
+    def refused(self, only: list[str]) -> list[Refusal]:
+        return [r for r in (*self.rules.refused, *self.asked[1]) if self._is_asked(r.origin.path, only)]
+
+    def _is_asked(self, path: Path, only: list[str]) -> bool:
+        from soc.sigma.library import named
+
+        return named(path, only) and any(path.resolve().is_relative_to(place.resolve()) for place in self.part.judged)
 
 
 def _list(rules: RuleSet, asked: Asked, ctx: Context) -> int:
