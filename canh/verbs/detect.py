@@ -28,8 +28,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     text = "seconds matches that feed correlations wait for stragglers (env CANH_LATENESS_S; default 5, in a lab 2)"
     parser.add_argument("--lateness", type=float, metavar="S", default=os.environ.get("CANH_LATENESS_S"), help=text)
-    count = min(8, (os.cpu_count() or 1) // 2)
-    text = f"processes that parse and match too when detection is behind; 0: none (default {count}, one for two cores)"
+    count = default_matchers()
+    text = f"processes that parse and match too when detection is behind; 0: none (default {count}, one a core)"
     parser.add_argument("--matchers", type=int, default=count, metavar="N", help=text)
 
 
@@ -81,3 +81,9 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
 
 def _say(rules: RuleSet) -> None:
     print(f"canh detect: {len(rules.rules)} rules, {len(rules.correlations)} correlations", file=sys.stderr, flush=True)
+
+
+def default_matchers() -> int:
+    """One a core: who counts takes little. A single one wins nothing over working alone (docs/performance.md)."""
+    cores = os.cpu_count() or 1
+    return min(8, cores) if cores > 1 else 0

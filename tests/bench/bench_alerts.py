@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from canh.verbs.detect import default_matchers
 from inventory import load as load_province
 from monitoring.pipeline import Pipeline
 from monitoring.spool import Received, Spool
@@ -27,7 +27,7 @@ from soc.sigma import OWN_RULES, RuleSet, load
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS, RATES, ALERTS_A_SECOND = 20, (500, 10_000), 5
-HELPERS = min(8, (os.cpu_count() or 1) // 2)  # as `canh detect` has by default
+HELPERS = default_matchers()
 RULES = {
     "82a29b1e-c25d-5ef9-97b5-4d2d4e9943b8": "stateless",  # access/default-account
     "d04fc720-e4ed-57a8-9f67-fea277e5ea61": "correlation",  # access/ssh-bruteforce
@@ -110,4 +110,4 @@ def _write(spool: Spool, rate: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -140,9 +140,11 @@ def _alert_delays(data: Path) -> list[float]:
 
 # The process tree
 
+PARTS = (b"collect", b"detect", b"schedule", b"deliver", b"serve")
+
 
 def _tree(root: int) -> dict[int, str]:
-    """Every process of the tree with the part it is: collect (with its workers), detect, serve, run."""
+    """Every process of the tree with the part it is: collect (with its workers), detect and the others, run."""
     parts: dict[int, str] = {root: "run"}
     parents = {int(p.name): _stat(p) for p in Path("/proc").iterdir() if p.name.isdigit()}
     grown = True
@@ -151,7 +153,7 @@ def _tree(root: int) -> dict[int, str]:
         for pid, parent in parents.items():
             if pid not in parts and parent in parts:
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                own = next((w.decode() for w in words if w in (b"collect", b"detect", b"serve")), "")
+                own = next((w.decode() for w in words if w in PARTS), "")
                 parts[pid] = own or parts[parent]
                 grown = True
     return parts
