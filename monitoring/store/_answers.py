@@ -84,7 +84,7 @@ class EventStore(ABC):
 
     def scan(
         self,
-        query: str = "",
+        query: str | Node = "",
         start: datetime | None = None,
         end: datetime | None = None,
         fields: Sequence[str] = (),

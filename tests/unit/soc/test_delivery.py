@@ -552,7 +552,9 @@ def test_without_a_file_nobody_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_the_process_tells_an_alert_and_after_a_kill_nothing_twice(tmp_path: Path, tls: Tls) -> None:
+def test_the_process_tells_an_alert_and_after_a_kill_nothing_twice(
+    tmp_path: Path, tls: Tls, request: pytest.FixtureRequest
+) -> None:
     province, data = tmp_path / "province", tmp_path / "data"
     subprocess.run(["cp", "-r", str(ROOT / "inventory/provinces/lab"), str(province)], check=True)
     secret(data, "smtp", PASSWORD)
@@ -562,7 +564,9 @@ def test_the_process_tells_an_alert_and_after_a_kill_nothing_twice(tmp_path: Pat
 
     def started() -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "canh", "--province", str(province), "--data", str(data), "deliver"]
-        return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+        request.addfinalizer(process.kill)
+        return process
 
     def until(what: str, holds: object) -> None:
         deadline = time.monotonic() + 40
@@ -601,12 +605,13 @@ def test_the_guide_s_example_can_be_used_as_it_stands(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(60)
-def test_a_slip_in_the_settings_is_waited_for_and_ends_nothing(tmp_path: Path) -> None:
+def test_a_slip_in_the_settings_is_waited_for_and_ends_nothing(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     province, data = tmp_path / "province", tmp_path / "data"
     subprocess.run(["cp", "-r", str(ROOT / "inventory/provinces/lab"), str(province)], check=True)
     (province / "delivery.yaml").write_text("routes: {a: {to: [nobody]}}")
     command = [sys.executable, "-m", "canh", "--province", str(province), "--data", str(data), "deliver"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    request.addfinalizer(process.kill)
     assert process.stderr is not None
     assert "nobody is told of alerts" in process.stderr.readline()
     (province / "delivery.yaml").write_text("syslog: {s: {server: 127.0.0.1, port: 9, transport: udp}}")
