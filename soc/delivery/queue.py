@@ -6,16 +6,12 @@ in between sends it once more with the same id, by which receivers know it again
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from soc._database import make_file
 from soc.alert import Level
-from soc.errors import DatabaseError
+from soc.kept import Kept
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -47,23 +43,13 @@ class Entry:
     again_after: timedelta
 
 
-class Queue:
+class Queue(Kept):
     """One owner a thread: a connection of its own."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make it. Raises DatabaseError."""
-        self.path = path
-        try:
-            make_file(path)
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise self._failed(error) from error
-
-    def close(self) -> None:
-        self._db.close()
+    WHAT = "the delivery queue"
+    FIX = "free space, make the data directory writable; what waits is told then"
+    SCHEMA = _SCHEMA
+    SYNCHRONOUS = "FULL"
 
     def seq(self) -> int | None:
         """Up to which change of the case store everything was looked at; None in a new queue."""
@@ -179,24 +165,6 @@ class Queue:
         with self._transaction():
             self._db.execute("DELETE FROM due WHERE state != 'waiting' AND made < ?", (_s(now - KEEP),))
             self._db.execute("DELETE FROM sent WHERE at < ?", (_s(now - KEEP),))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
-
-    def _failed(self, error: Exception) -> DatabaseError:
-        fix = "free space, make the data directory writable; what waits is told then"
-        return DatabaseError(f"the delivery queue cannot be used: {error}", where=self.path, fix=fix)
 
 
 def _s(when: datetime) -> float:

@@ -6,14 +6,10 @@ It is a memory of answers and nothing else: without it the store is asked for al
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from soc._database import make_file
-from soc.errors import DatabaseError
+from soc.kept import Kept
 from soc.scheduled.judge import Count, Finding
 from soc.scheduled.rule import Kind, Scheduled
 
@@ -32,22 +28,12 @@ _HOUR = timedelta(hours=1)
 _US = timedelta(microseconds=1)
 
 
-class Counts:
+class Counts(Kept):
     """The one owner of scheduled.db."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make it. Raises DatabaseError."""
-        self.path = path
-        try:
-            make_file(path)
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise self._failed(error) from error
-
-    def close(self) -> None:
-        self._db.close()
+    WHAT = "the counts of scheduled rules"
+    FIX = "free space, make the data directory writable; the file may be deleted, it is counted again then"
+    SCHEMA = _SCHEMA
 
     def asked(self, rule: Scheduled) -> datetime | None:
         """Up to when the store was asked for it; None when never, or when the rule is another one now."""
@@ -113,24 +99,6 @@ class Counts:
         with self._transaction():
             self._db.execute(f"DELETE FROM counted WHERE rule NOT IN ({marks})", kept)  # noqa: S608 - marks only
             self._db.execute(f"DELETE FROM rule WHERE id NOT IN ({marks})", kept)  # noqa: S608 - marks only
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
-
-    def _failed(self, error: Exception) -> DatabaseError:
-        fix = "free space, make the data directory writable; the file may be deleted, it is counted again then"
-        return DatabaseError(f"the counts of scheduled rules cannot be used: {error}", where=self.path, fix=fix)
 
 
 def _hour(when: datetime) -> int:
