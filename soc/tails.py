@@ -6,6 +6,7 @@ ahead by other processes when much waits (`monitoring.ahead`).
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from soc.looks import Look, Looks
 BATCH = 500  # records; small enough that a match is delivered within a fraction of a second
 BATCH_AHEAD = 2000
 BEHIND_OCTETS = 1024 * 1024  # of a spool: then others help
+KEEP_HELPERS_S = 30.0  # after the last batch that needed them: idle ones hold memory
 
 
 class Taken(NamedTuple):
@@ -63,6 +65,7 @@ class Tails:
         self._data_dir, self._looker, self._begun = data_dir, looker, dict(positions)
         self._batch, self._helpers, self._at_fork = batch, helpers, at_fork
         self._ahead: Ahead[Looks] = Ahead(BATCH_AHEAD)
+        self._helped_at = 0.0
         self._tails: dict[Path, _Tail] = {}
 
     def close(self) -> None:
@@ -128,7 +131,10 @@ class Tails:
         directory = tail.reader.directory
         is_behind = tail.reader.end - tail.read_to > BEHIND_OCTETS or self._ahead.is_ahead(directory)
         if not self._helpers or not is_behind:
+            if self._ahead and time.monotonic() - self._helped_at > KEEP_HELPERS_S:
+                self._ahead.end()
             return None
+        self._helped_at = time.monotonic()
         if not self._ahead:
             self._ahead.begin(self._helpers, self._looker, at_fork=self._at_fork)
         try:

@@ -228,6 +228,23 @@ def test_alerts_are_the_same_with_any_number_of_processes(
     assert alerts_of(helped)
 
 
+def test_helpers_end_when_nobody_needs_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spooled(tmp_path, seed=13, n=3000)
+    monkeypatch.setattr(tails, "BEHIND_OCTETS", 100_000)
+    monkeypatch.setattr(tails, "BATCH_AHEAD", 200)
+    monkeypatch.setattr(tails, "KEEP_HELPERS_S", 0.2)
+    looker = Looker(Pipeline(lab(), tmp_path), own_rules())
+    several = tails.Tails(tmp_path, looker, {}, helpers=2)
+    needed = False
+    while several.take().records:
+        needed |= bool(several._ahead)
+    assert needed and several._ahead
+    time.sleep(0.3)
+    several.take()
+    assert not several._ahead
+    several.close()
+
+
 def test_a_helper_that_dies_costs_no_alert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone, helped = tmp_path / "alone", tmp_path / "helped"
     spooled(alone, seed=12, n=3000)
