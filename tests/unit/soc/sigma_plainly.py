@@ -137,7 +137,7 @@ def _meets(there: Any, present: bool, value: Any, modifiers: list[str], event: E
         return _within(there, value)
     if "re" in modifiers:
         flags = sum(getattr(re, name.upper()) for name in "ims" if name in modifiers)
-        return re.search(value, _text(there), flags) is not None
+        return re.search(at_the_end(value, flags), _text(there), flags) is not None
     if "fieldref" in modifiers:
         return _referred(there, event.get(value), modifiers)
     if isinstance(value, bool):
@@ -232,3 +232,8 @@ def _number(value: Any) -> float | None:
         return float(value)
     except (TypeError, ValueError):
         return None
+
+
+def at_the_end(pattern: str, flags: int = 0) -> str:
+    """Python's `$` also stands before a line break at the very end, the engine's does not (nor \\Z here)."""
+    return pattern if flags & re.MULTILINE else re.sub(r"\$$", r"\\Z", pattern)
