@@ -225,6 +225,8 @@ class Pipeline:
         parser, parsed = found
         fields["canh.parser"] = parser.name
         fields.update(parser.fields)
+        if "" in parsed.values():  # said of nothing; what is empty is left out
+            parsed = {name: value for name, value in parsed.items() if value != ""}
         fields.update(parsed)
         stated = fields.pop("@timestamp", None)
         if stated is None and header.when is None:

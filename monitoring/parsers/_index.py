@@ -82,22 +82,23 @@ class Index:
         tried: set[Parser] = set()
         if receiver in self.by_receiver:
             return _first(self.by_receiver[receiver], line, tried)
+        first = _first if line.document is None or line.text.lstrip()[:1] in _OPENS else _first_led
         # Straight on and no generator: ending one early costs as much as finding the parser.
-        if hint and (found := _first(self.by_hint.get(_plain(hint), ()), line, tried)):
+        if hint and (found := first(self.by_hint.get(_plain(hint), ()), line, tried)):
             return found
-        if line.structured and (found := _first(self._of_enterprise(line.structured), line, tried)):
+        if line.structured and (found := first(self._of_enterprise(line.structured), line, tried)):
             return found
-        if line.app_name and (found := _first(self._of_program(line.app_name), line, tried)):
+        if line.app_name and (found := first(self._of_program(line.app_name), line, tried)):
             return found
-        if line.platform in self.by_platform and (found := _first(self.by_platform[line.platform], line, tried)):
+        if line.platform in self.by_platform and (found := first(self.by_platform[line.platform], line, tried)):
             return found
-        if line.document is not None and (found := _first(self._of_keys(line.document), line, tried)):
+        if line.document is not None and (found := first(self._of_keys(line.document), line, tried)):
             return found
         text = f"{line.structured} {line.text}" if line.structured else line.text
         return (
-            _first(self.markers.find(text), line, tried)
-            or _first(self._of_beginning(line.text), line, tried)
-            or _first(self.last, line, tried)
+            first(self.markers.find(text), line, tried)
+            or first(self._of_beginning(line.text), line, tried)
+            or first(self.last, line, tried)
         )
 
     def parse_whole(self, line: Line) -> tuple[Parser, Parsed] | None:
@@ -141,6 +142,7 @@ class Index:
 
 Found = tuple[Parser, Parsed]
 _PLACE = itemgetter(0)
+_OPENS = ("{", "[", '"', "@")  # of a message that `document_in` reads whole
 
 
 def _first(parsers: Iterable[Parser], line: Line, tried: set[Parser]) -> Found | None:
@@ -151,6 +153,21 @@ def _first(parsers: Iterable[Parser], line: Line, tried: set[Parser]) -> Found |
             if parsed is not None:
                 return parser, parsed
             tried.add(parser)
+    return None
+
+
+def _first_led(parsers: Iterable[Parser], line: Line, tried: set[Parser]) -> Found | None:
+    """`_first` for a text that ends in a document: a parser of other documents is shown no document at all.
+
+    It would take it for the whole message and lose the words before it.
+    """
+    present = line.document.keys() if line.document is not None else frozenset()
+    bare = line._replace(document=None)
+    for parser in parsers:
+        is_other = parser.json_keys and not any(keys <= present for keys in parser.json_keys)
+        found = _first((parser,), bare if is_other else line, tried)
+        if found is not None:
+            return found
     return None
 
 

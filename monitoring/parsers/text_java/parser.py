@@ -70,7 +70,8 @@ def parse(line: Line) -> dict[str, Value] | None:
             text = text[: last.start()]
         fields["message"] = text
     level = str(fields.get("log.level", "")).lower()
-    fields["log.level"] = level
+    if level:
+        fields["log.level"] = level
     add_words(fields, text)
     if "source.ip" in fields or "user.name" in fields:
         infer(fields, text)

@@ -144,7 +144,7 @@ def _check(raw: bytes, receiver: str) -> None:
     assert not isinstance(event.get("event.category"), str)
 
 
-MAY_BE_EMPTY = ("event.original", "message", "canh.icmp.code", "canh.device")
+MAY_BE_EMPTY = ("event.original", "message")
 
 
 def _timed(raw: bytes) -> None:

@@ -114,6 +114,22 @@ def test_a_priority_that_cannot_be_is_said_and_the_line_is_understood(header: st
     assert "error.message" not in pipeline().event_of(record("<191>Nov 22 10:19:58 h sshd[1]: x")).fields
 
 
+@pytest.mark.parametrize("key", ["event", "source"])
+def test_a_document_after_words_does_not_stand_for_them(key: str) -> None:
+    words = "2026-03-02 10:00:00,123 WARN app.orders"
+    event = pipeline().event_of(record(f'<30>1 2026-03-02T10:00:00+07:00 h java 8 - - {words} {{"{key}": "x"}}'))
+    assert (event.text("canh.parser"), event.text("log.level")) == ("text_java", "warn")
+    assert event.text("message") == f'app.orders {{"{key}": "x"}}'
+
+
+def test_what_a_parser_leaves_empty_is_what_the_header_says() -> None:
+    line = "<134>1 2026-03-02T10:00:00+07:00 h java 8 - - "
+    event = pipeline().event_of(record(line + '{"type": "server", "timestamp": "2026-03-02T10:00:00,000Z", '
+                                       '"level": "", "component": "o.e.n.Node", "message": "started"}'))  # fmt: skip
+    assert (event.text("canh.parser"), event.text("log.level")) == ("text_java", "info")
+    assert "" not in event.fields.values()
+
+
 def test_a_message_cut_by_the_receiver_says_so() -> None:
     event = pipeline().event_of(record(LOGIN.format(host="x"), cut=1200))
     assert event.text("error.message") == "message longer than allowed: 1200 octets cut"
