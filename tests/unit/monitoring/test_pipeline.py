@@ -126,7 +126,7 @@ def test_what_a_parser_leaves_empty_is_what_the_header_says() -> None:
     line = "<134>1 2026-03-02T10:00:00+07:00 h java 8 - - "
     event = pipeline().event_of(record(line + '{"type": "server", "timestamp": "2026-03-02T10:00:00,000Z", '
                                        '"level": "", "component": "o.e.n.Node", "message": "started"}'))  # fmt: skip
-    assert (event.text("canh.parser"), event.text("log.level")) == ("text_java", "info")
+    assert (event.text("canh.parser"), event.text("log.level")) == ("text_java", "informational")
     assert "" not in event.fields.values()
 
 
