@@ -11,6 +11,7 @@ Lines of a case that begin with `# ` set the scene for what follows:
     # change: hh-ce1           a change of ours is open on these devices from five minutes before it begins
     # radius: stc-sw1          devices a change of ours may touch without changing them
     # at: 2026-03-01T23:30:00+07:00   the clock says this (a case begins on a Monday at ten in the morning)
+    # change-hours: 22-5       the province agrees to changes at these hours (else as the inventory says)
     # wait: 90s                time passes
     # repeat: 100              the next line comes so often
     # also: port-scan          other rules that rightly fire in this case; access/login-failed where two are called so
@@ -23,7 +24,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -44,7 +45,8 @@ _STEP = timedelta(milliseconds=100)
 _TRANSIT = timedelta(milliseconds=200)  # from a line's own time to its receipt
 _SPOOL = UUID("5d1f7a0e-8a51-5c57-9f3c-0a8a6f2f4b11")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
-_KNOWN = ("from", "receiver", "change", "radius", "at", "wait", "repeat", "also")
+_HOURS = re.compile(r"([01]?[0-9]|2[0-3])-([01]?[0-9]|2[0-4])")
+_KNOWN = ("from", "receiver", "change", "radius", "at", "change-hours", "wait", "repeat", "also")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +178,7 @@ class Scene:
         """All of them, in order. Raises CaseError."""
         lines = self._case.read_bytes().splitlines()
         self._open_changes(lines)
-        pipeline = Pipeline(self._province, self._data_dir)
+        pipeline = Pipeline(_with_hours(self._province, lines), self._data_dir)
         events: list[Event] = []
         for number, line in enumerate(lines, 1):
             if line.startswith(b"# "):
@@ -260,6 +262,18 @@ class Scene:
         fields.setdefault("event.ingested", fields["@timestamp"])
         fields.setdefault("event.id", str(uuid5(_SPOOL, str(position))))
         return Event(fields)
+
+
+def _with_hours(province: Province, lines: Iterable[bytes]) -> Province:
+    """The province with the change hours a case is about: few provinces set any. Raises CaseError."""
+    for line in lines:
+        if line.startswith(b"# change-hours:"):
+            value = line.decode("utf-8", "replace").partition(":")[2].strip()
+            if (hours := _HOURS.fullmatch(value)) is None:
+                raise CaseError(f"'change-hours' wants two hours like 22-5, not {value!r}")
+            policy = replace(province.policy, change_hours=(int(hours[1]), int(hours[2])))
+            return replace(province, policy=policy)
+    return province
 
 
 def _moment(text: str) -> datetime:

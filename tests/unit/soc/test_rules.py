@@ -63,6 +63,26 @@ def test_a_case_says_when_it_happens_and_what_a_change_may_touch(tmp_path: Path)
         Scene(case, lab(), tmp_path / "data").events()
 
 
+@pytest.mark.parametrize(
+    ("said", "agreed"), [("", None), ("# change-hours: 22-5", False), ("# change-hours: 9-17", True)]
+)
+def test_a_case_says_when_changes_are_agreed_to(tmp_path: Path, said: str, agreed: bool | None) -> None:
+    case = tmp_path / "monday-at-ten.hit.log"
+    line = "<189>30: hh-ce1: Mar  2 10:00:01.123: %SYS-5-CONFIG_I: Configured from console by quantri on vty0"
+    case.write_text(f"{said}\n# change: hh-ce1\n# from: hh-ce1\n{line}\n", "utf-8")
+    (event,) = Scene(case, lab(), tmp_path / "data").events()
+    assert event.get("canh.change.in_window") is agreed
+    assert lab().policy.change_hours is None, "only within the case"
+
+
+@pytest.mark.parametrize("hours", ["", "22", "22-", "22-25", "24-5", "at night", "-1-5"])
+def test_change_hours_that_are_none_are_told(tmp_path: Path, hours: str) -> None:
+    case = tmp_path / "x.hit.log"
+    case.write_text(f"# change-hours: {hours}\nline\n", "utf-8")
+    with pytest.raises(CaseError, match="'change-hours' wants two hours"):
+        Scene(case, lab(), tmp_path / "data").events()
+
+
 @pytest.mark.parametrize("case", sorted(ERRORS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_a_bad_rule_is_refused_with_its_place_and_reason(case: Path) -> None:
     places = [case, OWN_RULES / "access/login-failed/rule.yml", OWN_RULES / "access/ssh-bruteforce/rule.yml"]
