@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run down test setup check unit server lab browser bench golden pictures doctor logs lock packages-run packages-test
+.PHONY: help run down test setup check unit fuzz server lab browser bench golden pictures doctor logs lock packages-run packages-test
 export CANH_CACHE ?= $(HOME)/.cache/canh
 CANH := .venv/bin/canh
 PYTEST := .venv/bin/pytest
@@ -30,6 +30,9 @@ check: setup ## format, lint, strict types, import directions
 
 unit: setup ## tests without root or network (under 90 s)
 	@$(PYTEST) tests/unit -q -n 2
+
+fuzz: setup ## the properties on random examples, ROUNDS=5 times; stops at the first that fails
+	@tests/fuzz.sh
 
 lab: packages-test setup ## tests against real machines and daemons
 	@tests/run.sh lab

@@ -18,7 +18,7 @@ def test_what_is_said_arrives_as_an_event_that_names_who_did_it(
     place = tmp_path / "log"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
         journal.bind(str(place))
-        journal.settimeout(5)
+        journal.settimeout(60)
         audit.say("search-exported", socket=place, events=250_000, query='user.name:"lan"', file="/tmp/all.csv")
         line = journal.recv(65536)
     event = pipeline().event_of(record(line))

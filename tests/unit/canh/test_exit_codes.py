@@ -55,7 +55,7 @@ def test_detection_that_meets_a_locked_database_asks_to_be_started_again(tmp_pat
     backup = sqlite3.connect(tmp_path / "detect.db", isolation_level=None)
     backup.execute("BEGIN IMMEDIATE")
     spool.append([Received(b"<38>Nov 22 04:00:00 h x: y", time.time_ns() // 1000, "syslog-tcp", "10.250.64.10", 514)])
-    assert detect.wait(30) == 75
+    assert detect.wait(60) == 75
     backup.close()
     assert "database is locked" in detect.stderr.read()
     assert "database is locked" in (tmp_path / "stats/detect.json").read_text("utf-8")

@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.unit.pace import eventually
 
 PROGRAM = """
 import asyncio, os, sys
@@ -75,12 +76,12 @@ def test_stop_ends_every_child_in_order(tree: subprocess.Popen[str]) -> None:
     tree.terminate()
     stopped = [line for line in lines_until(tree, "second stopped") if "stopped" in line]
     assert stopped == ["first stopped", "second stopped"]
-    assert tree.wait(10) == 0
+    assert tree.wait(60) == 0
 
 
 def test_a_child_that_cannot_run_ends_the_tree_with_2() -> None:
     tree = start(bad="import sys; sys.exit(2)", good=SLEEPS)
-    assert tree.wait(10) == 2
+    assert tree.wait(60) == 2
 
 
 def test_a_child_that_has_run_well_ends_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,14 +91,11 @@ def test_a_child_that_has_run_well_ends_nobody_else(monkeypatch: pytest.MonkeyPa
     lines_until(tree, "late started")
     assert tree.poll() is None
     tree.terminate()
-    assert tree.wait(10) == 0
+    assert tree.wait(60) == 0
 
 
 def test_children_end_when_the_supervisor_is_killed(tree: subprocess.Popen[str]) -> None:
     lines = lines_until(tree, "second started")
     pids = [pid_in(line) for line in lines if "started" in line]
     tree.kill()
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and not all(gone(pid) for pid in pids):
-        time.sleep(0.05)
-    assert all(gone(pid) for pid in pids)
+    eventually(lambda: all(gone(pid) for pid in pids))

@@ -117,7 +117,7 @@ def test_the_plugin_serves_on_loopback_and_ends_with_its_engine() -> None:
     plugin, port = int(engine.stdout.readline()), int(engine.stdout.readline())
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         stub = provider_pb2_grpc.ResourceProviderStub(channel)
-        assert stub.GetPluginInfo(empty_pb2.Empty(), timeout=10).version
+        assert stub.GetPluginInfo(empty_pb2.Empty(), timeout=60).version
     os.kill(engine.pid, signal.SIGKILL)
     engine.wait()
     deadline = time.monotonic() + 10

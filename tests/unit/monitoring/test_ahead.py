@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 from monitoring.ahead import Ahead
 from monitoring.spool import Received, Spool
+from tests.unit.pace import eventually
 
 
 def children() -> list[int]:
@@ -30,8 +30,4 @@ def test_processes_that_ended_are_not_left_in_the_system_s_table(tmp_path: Path)
         ahead.begin(2, lambda records, word: len(records))
         assert ahead.take(tmp_path / "spool/collect", 0)[0] == 10
         ahead.end()
-        deadline = time.monotonic() + 10
-        while len(children()) > before and time.monotonic() < deadline:
-            time.sleep(0.05)
-            ahead.end()
-    assert len(children()) == before
+        eventually(lambda: (ahead.end(), len(children()) <= before)[1])

@@ -204,7 +204,7 @@ def test_a_running_worker_does_what_is_asked_while_one_waits(
         assert asking(poisoned, "replay", "--all") == 0
     finally:
         stop.set()
-        worker.join(20)
+        worker.join(60)
     assert json.loads(capsys.readouterr().out) == {"action": "replay", "asked": 2, "settled": 2}
     assert stored(poisoned).count("mended") == 2
 

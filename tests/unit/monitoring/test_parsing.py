@@ -142,7 +142,7 @@ def test_a_parser_process_that_dies_ends_the_worker_and_not_the_others_quietly(t
     fill(spool, 0, 30)
     spool.close()
     command = [sys.executable, "-c", program, str(tmp_path / "spool")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout == "told\n", done.stderr
 
 

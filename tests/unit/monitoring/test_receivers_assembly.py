@@ -52,6 +52,12 @@ def collecting(data: Path, streams: StreamSettings, work: Callable[[Collector], 
         runner.run(run())
 
 
+async def heard(data: Path, receiver: str) -> None:
+    """Wait until something of this receiver is in the spool."""
+    while receiver not in {r.receiver for r in SpoolReader(spools(data)[0]).read(0)[0]}:
+        await asyncio.sleep(0.01)
+
+
 def test_each_way_in_leads_to_the_spool(tmp_path: Path) -> None:
     token = Tokens(tmp_path / "pki").add("agents", datetime.now(UTC))
     body = b'{"create":{}}\n{"by":"bulk"}\n'
@@ -66,7 +72,7 @@ def test_each_way_in_leads_to_the_spool(tmp_path: Path) -> None:
             _, writer = await asyncio.open_connection("127.0.0.1", made.ports[name][0], **secure)
             writer.write(said)
             await writer.drain()
-            await asyncio.sleep(0.1)
+            await heard(tmp_path, name)
             writer.close()
 
     collecting(tmp_path, StreamSettings(listen=dict.fromkeys(NAMES, LOCAL)), work)

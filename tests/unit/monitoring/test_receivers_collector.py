@@ -80,7 +80,7 @@ def test_a_defect_ends_it_loudly_instead_of_receiving_into_nothing(
         await asyncio.sleep(0.1)
         await asyncio.to_thread(send, made)
         with pytest.raises(RuntimeError, match="a defect"):
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, 60)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
@@ -115,6 +115,6 @@ def test_what_it_keeps_is_nobody_elses_to_read(tmp_path: Path) -> None:
             time.sleep(0.05)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
     open_to_others = [p for p in (tmp_path / "data").rglob("*") if p.stat().st_mode & 0o027]
     assert not open_to_others

@@ -46,7 +46,7 @@ class Served(Stream):
         return Elasticsearch(
             f"https://localhost:{self.receiver.port}",
             ca_certs=str(Authority(self.folder / "pki").certificate),
-            request_timeout=10,
+            request_timeout=60,
             **{"max_retries": 0} | how,
         )
 
@@ -56,7 +56,7 @@ class Served(Stream):
         writer.write(data)
         if then_close:
             await writer.drain()
-        answer = await asyncio.wait_for(reader.read(-1), 10)
+        answer = await asyncio.wait_for(reader.read(-1), 60)
         writer.close()
         return answer
 
@@ -208,7 +208,7 @@ def test_nothing_is_answered_before_it_is_on_the_disk(tmp_path: Path) -> None:
                 await asyncio.wait_for(reader.read(1), 0.5)
             assert len(it.raws()) == 1
             it.spool.is_full = False
-            assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"\r\n"), 5)
+            assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"\r\n"), 60)
             assert len(it.raws()) == 4
             writer.close()
 

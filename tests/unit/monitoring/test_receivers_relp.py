@@ -80,7 +80,7 @@ def test_messages_are_answered_in_order_once_they_are_fsynced(tmp_path: Path, se
                 await asyncio.wait_for(reader.read(1), 0.2)
             it.spool.is_full = False
             writer.write(frame(4, b"syslog", b"<13>four") + frame(5, b"close"))
-            answers = await asyncio.wait_for(reader.read(-1), 5)
+            answers = await asyncio.wait_for(reader.read(-1), 60)
             assert answers == b"2 rsp 6 200 OK\n3 rsp 6 200 OK\n4 rsp 6 200 OK\n5 rsp 0\n0 serverclose 0\n"
             assert it.raws() == [b"<13>two\nlines", b"<13>three", b"<13>four"]
             writer.close()
@@ -141,7 +141,7 @@ def test_who_does_not_read_the_answers_is_not_read_either(tmp_path: Path) -> Non
             writer.transport.resume_reading()  # type: ignore[attr-defined]
             answered = 0
             while answered < 20 * 5000 * len(OPENED):
-                answered += len(await asyncio.wait_for(reader.read(1_000_000), 5))
+                answered += len(await asyncio.wait_for(reader.read(1_000_000), 60))
             writer.write(frame(2, b"syslog", b"<13>still heard"))
             assert await reader.readline() == b"2 rsp 6 200 OK\n"
             writer.close()

@@ -80,7 +80,7 @@ class Snmpd:
         self.process.wait()
 
     async def _until_it_answers(self) -> None:
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             try:
                 await Session(Address("127.0.0.1", self.port, COMMUNITY)).get(["1.3.6.1.2.1.1.3.0"])
@@ -165,7 +165,7 @@ def test_polling_goes_on_and_gives_rates(agent: int, tmp_path: Path) -> None:
     )
 
     async def work(poller: Poller) -> None:
-        polling, until = asyncio.create_task(poller.run()), time.monotonic() + 10
+        polling, until = asyncio.create_task(poller.run()), time.monotonic() + 60
         polls = poller._intake.counters.polls
         while (polls["up"] < 3 or not polls["down"]) and time.monotonic() < until:
             await asyncio.sleep(0.05)
@@ -181,7 +181,10 @@ def test_polling_goes_on_and_gives_rates(agent: int, tmp_path: Path) -> None:
 
 
 def test_the_dead_do_not_hold_up_the_living(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """60 silent devices, two seconds each, eight at once; and 40 living ones, each twice a second."""
+    """60 silent devices, two seconds each, eight at once; and 40 living ones, each twice a second.
+
+    Whatever the machine takes for it: the living have had several turns before the dead have had one.
+    """
     monkeypatch.setattr(poller_module, "AT_ONCE", 16)
     monkeypatch.setattr(poller_module, "DOUBTFUL_AT_ONCE", 8)
     command = [sys.executable, "-m", "tests.bench.snmp_agents", "0"]
@@ -200,13 +203,15 @@ def test_the_dead_do_not_hold_up_the_living(tmp_path: Path, monkeypatch: pytest.
             for device in poller._polled:
                 device.failures = device.target.device.startswith("dead")
             polling = asyncio.create_task(poller.run())
-            await asyncio.sleep(3.0)
-            counts.append(poller._intake.counters.polls["up"])
+            polls = poller._intake.counters.polls
+            while polls["up"] < 40 * 4:
+                await asyncio.sleep(0.05)
+            counts.append(polls["down"])
             polling.cancel()
 
         polled(tmp_path, (*dead, *living), Accounts(known=(COMMUNITY,)), work)
         agents.kill()
-    assert counts[0] >= 40 * 4, "six periods in three seconds, of which the first is spent starting"
+    assert counts[0] < 60, "in the 15 s that the dead take once, the living have their turn 30 times"
 
 
 @contextmanager
@@ -315,7 +320,7 @@ def test_polling_ends_though_a_task_does_not_hear_that_it_is_cancelled(
         polling = asyncio.create_task(poller.run())
         await asyncio.sleep(0.1)
         polling.cancel()
-        done, _ = await asyncio.wait([polling], timeout=5)
+        done, _ = await asyncio.wait([polling], timeout=60)
         assert done
 
     monkeypatch.setattr(Poller, "_converse", deaf)

@@ -128,7 +128,7 @@ def web_server(tls: Tls) -> Iterator[Hook]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(60)
 
 
 @contextmanager
@@ -138,7 +138,7 @@ def syslog_server(transport: str, tls: Tls) -> Iterator[tuple[int, list[bytes]]]
     kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
     with socket.socket(socket.AF_INET, kind) as listener:
         listener.bind(("127.0.0.1", 0))
-        listener.settimeout(10)
+        listener.settimeout(60)
         if transport != "udp":
             listener.listen()
 
@@ -155,7 +155,7 @@ def syslog_server(transport: str, tls: Tls) -> Iterator[tuple[int, list[bytes]]]
         thread = threading.Thread(target=take)
         thread.start()
         yield listener.getsockname()[1], came
-        thread.join(10)
+        thread.join(60)
 
 
 def free_port() -> int:

@@ -132,7 +132,7 @@ def finish(data_dir: Path, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, "detection ended by itself"
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 @pytest.mark.timeout(240)

@@ -102,4 +102,4 @@ def test_a_match_does_not_wait_for_more_events(tmp_path: Path) -> None:
         process.stdin.write(encode(failed(3, 0)))
         process.stdin.close()
         assert json.loads(process.stdout.read())["event"] == 3
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0

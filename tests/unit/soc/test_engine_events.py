@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import canh_native
 import pytest
 
 from soc.sigma import Matcher, load, tables
+from tests.unit.pace import is_within
 from tests.unit.soc.engine_support import ROOT, rules_of
 
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
@@ -300,8 +300,6 @@ def test_hostile_events_cost_no_more_than_their_size() -> None:
         _evtx({"Data": [{"@Name": name, "#text": name} for name in many]}),
     ]
     lines = [json.dumps(event).encode() for event in events] + [b'{"a":' * 5000 + b"1" + b"}" * 5000]
-    compiled.match_batch(lines)
-    began = time.process_time()
     _, invalid = compiled.match_batch(lines)
     assert [at for at, _ in invalid] == [3]
-    assert time.process_time() - began < 0.2
+    assert is_within(0.2, lambda: compiled.match_batch(lines))
