@@ -25,6 +25,7 @@ from soc.sigma.rule import Rule
 GAUGES = frozenset({"waiting", "groups", "groups_in_memory", "entries_in_memory", "copied_octets", "episodes"})
 _EXPIRE_EVERY_US = 10_000_000
 _SLACK_US = 180_000_000  # copies outlive the windows that may reach them
+_PUT_BACK_US = 600_000_000  # a clock that goes back further was wrong before: nothing is received so far out of order
 MOST_UNWRITTEN = 32 << 20  # octets of copies
 _REASONS = (
     "late_beyond_window",
@@ -47,7 +48,7 @@ class Detection:
         self.correlator = Correlator(rules.correlations, self._identify)
         self.pending = Pending(round(lateness / timedelta(microseconds=1)))
         self.clock_us = 0
-        self.events = self.matches = self.unreadable = self.defects = 0
+        self.events = self.matches = self.unreadable = self.defects = self.put_back = 0
         self._expired_us = self._serial = self._copied_octets = 0
         self._shelf: Shelf | None = None
         self._copies: list[tuple[int, bytes]] = []
@@ -81,6 +82,8 @@ class Detection:
     def advance(self, clock_us: int, now: datetime) -> None:
         """Everything received before `clock_us` was taken: count what has waited long enough."""
         self._now = now
+        if max(self.clock_us, self._expired_us) - max(clock_us, microseconds(now)) > _PUT_BACK_US:
+            self._go_back(clock_us)
         self.clock_us = max(self.clock_us, clock_us)
         self._count(self.pending.due(self.clock_us))
         # At round moments, so that a replay lets go of the same things at the same places.
@@ -90,6 +93,15 @@ class Detection:
             self.correlator.expire(tick_us - self.pending.lateness_us)
             # What belongs to an episode may itself be as late as the one before it was early.
             self.episodes.expire(tick_us - 2 * self.pending.lateness_us)
+
+    def _go_back(self, clock_us: int) -> None:
+        """Our own clock was ahead and was put back: by what it said last every group would be over for as long."""
+        self.put_back += 1
+        self._count(self.pending.everything())
+        self.clock_us, self._expired_us = clock_us, clock_us - clock_us % _EXPIRE_EVERY_US
+        self.pending.passed = min(self.pending.passed, (clock_us, "", ""))
+        self.correlator.put_back(clock_us)
+        self.episodes.put_back(clock_us)
 
     @property
     def is_heavy(self) -> bool:
@@ -152,6 +164,7 @@ class Detection:
             "alerts": self.episodes.raised,
             "unreadable_events": self.unreadable + self.matcher.invalid,
             "no_event": self.defects,
+            "clock_put_back": self.put_back,
             "late": self.pending.late,
             "released_early": self.pending.early,
             "unjudged": self.pending.unjudged,

@@ -81,7 +81,7 @@ class Episodes:
         device = device_of(event)
         group = tuple((name, event.text(name)) for name in rule.group_by if name in event.fields)
         key = json.dumps([device, event.text("host.ip") if not device else "", *group], ensure_ascii=False)
-        episode = self._running(rule.id, key, at)
+        episode = self._running(rule.id, key, at, received)
         if episode is None:
             episode = self._begin(
                 Episode(
@@ -115,7 +115,7 @@ class Episodes:
         """A correlation holds: a new alert, or a running one grows. Returns its id and whose events it is to keep."""
         correlation, last = firing.correlation, firing.last
         first_us = firing.entries[firing.low].at_us
-        episode = self._running(correlation.id, firing.key, last.at_us)
+        episode = self._running(correlation.id, firing.key, last.at_us, last.received_us)
         if episode is None:
             gap = max(EPISODE_GAP, correlation.timespan)
             episode = self._begin(
@@ -155,6 +155,11 @@ class Episodes:
         for episode in over:
             self._end(episode)
 
+    def put_back(self, clock_us: int) -> None:
+        """End those that were touched later than now, when our clock was ahead: they would run for as long."""
+        for episode in [e for e in self._open.values() if e.touched_us > clock_us]:
+            self._end(episode)
+
     def end(self, rules: Collection[str]) -> None:
         """End those of these rules: what comes next is a new alert."""
         for episode in [e for e in self._open.values() if e.rule_id in rules]:
@@ -178,13 +183,17 @@ class Episodes:
     def __len__(self) -> int:
         return len(self._open)
 
-    def _running(self, rule_id: str, key: str, at_us: int) -> Episode | None:
-        """The episode a moment belongs to. An older moment joins it too: order of arrival must not make storms."""
+    def _running(self, rule_id: str, key: str, at_us: int, received_us: int) -> Episode | None:
+        """The episode a moment belongs to. An older moment joins it too: order of arrival must not make storms.
+
+        Where a sender's clock stands still ours ends it, later than the sender's would.
+        """
         episode = self._open.get((rule_id, key))
         if episode is None:
             return None
         longest = round(EPISODE_LONGEST / timedelta(microseconds=1))
-        if at_us <= episode.last_us + episode.gap_us and at_us - episode.start_us < longest:
+        is_within = at_us - episode.start_us < longest and received_us - episode.received_us < 2 * longest
+        if is_within and at_us <= episode.last_us + episode.gap_us:
             return episode
         self._end(episode)
         return None

@@ -10,7 +10,20 @@ from pathlib import Path
 from soc._database import make_file
 from soc.errors import DatabaseError
 
-_PATIENCE_S = 10.0  # how long one who reads it, a backup, may hold us up
+PATIENCE_S = 10.0  # how long one who reads it, a backup, may hold us up
+
+
+@contextmanager
+def whole(db: sqlite3.Connection) -> Iterator[None]:
+    """One transaction: all of it or nothing. Raises sqlite3.Error."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:  # SQLite itself rolls back when the disk is full
+            db.execute("ROLLBACK")
+        raise
 
 
 class Kept:
@@ -24,7 +37,7 @@ class Kept:
         self.path = path
         try:
             make_file(path)
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE_S)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE_S)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute(f"PRAGMA synchronous={self.SYNCHRONOUS}")
             self._db.executescript(self.SCHEMA)
@@ -38,14 +51,8 @@ class Kept:
     def _transaction(self) -> Iterator[None]:
         """All of it or nothing. Raises DatabaseError."""
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+            with whole(self._db):
                 yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # SQLite itself rolls back when the disk is full
-                    self._db.execute("ROLLBACK")
-                raise
         except sqlite3.Error as error:
             raise self._failed(error) from error
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from soc.alert import Alert, FieldMatch, Level
 from soc.detection import Detection
 from soc.episodes import MOST_EVENTS, Episode, moment
 from soc.errors import DatabaseError
+from soc.kept import PATIENCE_S, whole
 from soc.shelf import SCHEMA, Shelf
 from soc.sigma.loader import RuleSet
 from soc.sigma.matcher import decode
@@ -32,7 +32,6 @@ from soc.sigma.window import Entry
 # A state of another layout is dropped: the spool is read again from its start, alert ids are made of
 # content, and the case store takes what it has as delivered.
 _LAYOUT = 4
-PATIENCE_S = 10.0  # how long one who reads it, a backup, may hold us up
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS position (
@@ -105,7 +104,7 @@ class Outbox:
             self.shelf.open(state.get("event_octets", 0))
             changed: frozenset[str] = frozenset()
             if self._rules_digest != detection.rules.digest:
-                with self._transaction():
+                with whole(self._db):
                     changed = self._adopt(detection.rules)
             for row in self._db.execute("SELECT p.*, e.body FROM pending p LEFT JOIN event e ON e.n = p.event"):
                 self._stored.add(row[:3])
@@ -142,7 +141,7 @@ class Outbox:
     ) -> None:
         """Everything that changed, whole or not at all. Raises DatabaseError; then start again from the disk."""
         try:
-            with self._transaction():
+            with whole(self._db):
                 rows = [(spool, position, warm.get(spool, position)) for spool, position in positions.items()]
                 self._db.executemany("INSERT OR REPLACE INTO position VALUES (?, ?, ?)", rows)
                 if detection.rules.digest != self._rules_digest:
@@ -169,6 +168,8 @@ class Outbox:
     def _save_windows_and_episodes(self, detection: Detection) -> None:
         windows, episodes = detection.correlator.changes(), detection.episodes.changes()
         run, many = self._db.execute, self._db.executemany
+        if windows.latest_us is not None:
+            self.shelf.let_go_later(windows.latest_us)
         self.shelf.write(windows.windows)
         detection.correlator.written(self.shelf.let_go(windows.limits))
         many("INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?)", episodes.copies)
@@ -211,7 +212,7 @@ class Outbox:
     def delivered(self, alerts: Iterable[str]) -> None:
         """The case store has these."""
         try:
-            with self._transaction():
+            with whole(self._db):
                 self._db.executemany("DELETE FROM outbox WHERE alert_id = ?", [(alert,) for alert in alerts])
                 self._forget_ended()
         except sqlite3.Error as error:
@@ -249,17 +250,6 @@ class Outbox:
 
     def _set_meta(self, key: str, value: Any) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:  # SQLite itself rolls back when the disk is full
-                self._db.execute("ROLLBACK")
-            raise
 
     def _failed(self, what: str, error: Exception) -> DatabaseError:
         return DatabaseError(

@@ -154,6 +154,11 @@ class Shelf:
         chunks.append((window.number, seq, _packed(window.fresh, window.correlation.rules)))
         window.fresh = []
 
+    def let_go_later(self, clock_us: int) -> None:
+        """Remove groups that were touched after it: our clock was ahead then."""
+        for no in list(self.groups):
+            self._remove(no, "rule = ? AND touched_us > ?", (no, clock_us), most=-1)
+
     def let_go(self, limits: Mapping[str, int]) -> frozenset[int]:
         """Remove groups nothing can count in any more, those of rules that are gone, and those beyond the bound.
 

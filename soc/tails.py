@@ -100,17 +100,18 @@ class Tails:
             if directory not in self._tails:
                 reader = SpoolReader(directory)
                 self._tails[directory] = _Tail(reader, self._begun.get(str(reader.id), 0))
-        records = unreadable = defects = 0
+        records = unreadable = defects = latest_us = 0
         for tail in self._tails.values():
             tail.may_have_more = bool(tail.looks)
             if not tail.looks:
                 n, looks = self._read(tail)
                 records, unreadable, defects = records + n, unreadable + looks.unreadable, defects + looks.defects
+                latest_us = max(latest_us, looks.last_us)
         horizon = min((tail.last_us for tail in self._tails.values() if tail.may_have_more), default=None)
         ready = [_ready(tail, horizon) for tail in self._tails.values()]
         clock_us = horizon
         if horizon is None and records:
-            clock_us = max(tail.last_us for tail in self._tails.values())
+            clock_us = latest_us
         return Taken([look for _, _, look in merge(*ready)], records, clock_us, unreadable, defects)
 
     def _read(self, tail: _Tail) -> tuple[int, Looks]:
@@ -118,7 +119,7 @@ class Tails:
         looks, extent, limit = self._helped(tail) or self._alone(tail)
         tail.may_have_more = extent.records >= limit
         tail.looks.extend(looks.looks)
-        tail.last_us = max(tail.last_us, looks.last_us)
+        tail.last_us = looks.last_us  # and not the latest ever: our clock may have been ahead, and put back
         tail.read_to = extent.next_position
         return extent.records, looks
 

@@ -56,6 +56,7 @@ def _said(path: Path) -> dict[str, Any] | None:
 _LET_GO = {
     "unreadable_events": "events the engine could not read",
     "no_event": "records that gave no event",
+    "clock_put_back": "times our clock was put back; what was counted by the wrong one is let go",
     "late": "matches later than the lateness",
     "late_beyond_window": "matches too late for their window",
     "released_early": "matches counted early, the buffer was full",

@@ -57,11 +57,15 @@ class Shelf(Protocol):
 
 @dataclass(slots=True)
 class Changes:
-    """What to write down since the last time. limits: groups last touched before are gone, by correlation."""
+    """What to write down since the last time. limits: groups last touched before are gone, by correlation.
+
+    latest_us: groups last touched after it are gone before anything is written; None: none are.
+    """
 
     windows: Mapping[Where, Window] = field(default_factory=dict)
     copied: list[Copied] = field(default_factory=list)
     limits: Mapping[str, int] = field(default_factory=dict)
+    latest_us: int | None = None
 
 
 class Correlator:
@@ -87,6 +91,7 @@ class Correlator:
         self._copied: list[Copied] = []
         self._later: list[Sighting] = []
         self._limits: dict[str, int] = {}
+        self._latest_us: int | None = None  # the clock was put back to it, and the shelf does not know yet
         self.replace(correlations)
 
     def replace(self, correlations: Iterable[Correlation]) -> None:
@@ -137,6 +142,13 @@ class Correlator:
         for where in [where for where, window in self._windows.items() if window.touched_us < limits[where[0]]]:
             self._forget(where)
 
+    def put_back(self, clock_us: int) -> None:
+        """Our clock was ahead and says this now: let go of groups that were touched later, and go by this time."""
+        self._latest_us = clock_us
+        for where in [where for where, window in self._windows.items() if window.touched_us > clock_us]:
+            self._forget(where)
+        self.expire(clock_us)
+
     def written(self, let_go: frozenset[int]) -> None:
         """What `changes` gave is on the shelf. let_go: the numbers of groups the shelf has no room for."""
         if let_go:
@@ -151,8 +163,8 @@ class Correlator:
 
     def changes(self) -> Changes:
         """What changed since the last call, for the shelf. Windows go on changing: write them at once."""
-        changes = Changes(self._changed, self._copied, self._limits)
-        self._changed, self._copied = {}, []
+        changes = Changes(self._changed, self._copied, self._limits, self._latest_us)
+        self._changed, self._copied, self._latest_us = {}, [], None
         return changes
 
     @property
@@ -270,7 +282,7 @@ class Correlator:
         window = self._windows.get(where)
         if window is None:
             stored = self.shelf.recall(correlation, key) if self.shelf is not None else None
-            if stored is None:
+            if stored is None or (self._latest_us is not None and stored.touched_us > self._latest_us):
                 return None
             self.counts["groups_recalled"] += 1
             window = self._windows[where] = self._brought(correlation, stored)
