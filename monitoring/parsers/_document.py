@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ LONGEST_LEAD = 256  # characters before the object that are still no text of its
 _CUT_SHORTEST = 64  # characters; less is no object that was cut
 _CUT_LONGEST = 65536  # characters looked at
 _PYTHON_LONGEST = 16384  # characters
+_HALF = re.compile("[\ud800-\udfff]")
 _TRIES = 64  # places before the end at which a cut object is closed
 
 
@@ -53,7 +55,7 @@ def _of_python(text: str) -> dict[str, Any] | None:
         found = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return None
-    return found if isinstance(found, dict) and all(isinstance(key, str) for key in found) else None
+    return _readable(found) if isinstance(found, dict) and all(isinstance(key, str) for key in found) else None
 
 
 def _loaded(text: str) -> dict[str, Any] | None:
@@ -61,12 +63,23 @@ def _loaded(text: str) -> dict[str, Any] | None:
         document = orjson.loads(text)
     except orjson.JSONDecodeError:
         try:
-            document = json.loads(text, strict=False)
+            document = _readable(json.loads(text, strict=False))
         except (ValueError, RecursionError):
             return None
     if isinstance(document, list) and document:
         document = document[0]
     return document if isinstance(document, dict) else None
+
+
+def _readable(value: Any) -> Any:
+    """The value with U+FFFD for half a surrogate pair, which is no character and no text can be read with."""
+    if isinstance(value, str):
+        return _HALF.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_readable(key): _readable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_readable(one) for one in value]
+    return value
 
 
 def _closed(text: str) -> dict[str, Any] | None:

@@ -22,6 +22,8 @@ LONG = "x" * 80
         ('key=value {"a": 1}', None),
         ('said {"a": 1} and more', None),
         ("{broken}", None),
+        ('{"a": ["b\\ud800", "\\ud83d\\ude00"]}', {"a": ["b\ufffd", "\U0001f600"]}),
+        ("{'a': 'b\\udc00'}", {"a": "b\ufffd"}),
         ('"{\\"a\\": 1}"', {"a": 1}),
         ("{'a': None, 'b': [True, 'it\\'s']}", {"a": None, "b": [True, "it's"]}),
         ("{'a': __import__('os')}", None),

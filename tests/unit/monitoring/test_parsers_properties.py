@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitoring.parsers import load
+from monitoring.parsers import document_in, load
 from tests.unit.monitoring.lab import RECEIVED, ROOT, pipeline, record
 from tests.unit.pace import is_within
 
@@ -31,10 +32,17 @@ MOST_LINES, DAMAGES = 20, 12  # of a file, of a line
 LONG = 60_000  # octets: the longest datagram and more than a parser is shown
 LIMIT_S = 0.5  # of CPU for one line; a pattern that backtracks takes minutes
 
+DOCUMENTS = [
+    found for line in LINES if line.startswith(b"{") and (found := document_in(line.decode("utf-8", "replace")))
+]
+
 any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
+)
+odd_json = any_json | st.sampled_from(
+    ["", "\ud83d", "\0", [], {}, [None], [""], {"": ""}, 10**30, 1e308, -1, True, "1.2.3.4:99999", "2026-02-30", "NaN"]
 )
 trap_like = st.fixed_dictionaries(
     {},
@@ -56,13 +64,13 @@ trap_like = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(raw=st.binary(max_size=400), receiver=st.sampled_from(RECEIVERS))
 def test_any_bytes_give_one_event(raw: bytes, receiver: str) -> None:
     _check(raw, receiver)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(line=st.sampled_from(LINES), noise=st.binary(max_size=12), data=st.data())
 def test_damaged_lines_give_one_event(line: bytes, noise: bytes, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(line)))
@@ -87,13 +95,22 @@ def test_a_line_damaged_anywhere_is_still_an_event(file: Path) -> None:
             json.loads(event.as_json())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
+@given(document=st.sampled_from(DOCUMENTS), odd=st.lists(odd_json, min_size=1, max_size=4), data=st.data())
+def test_documents_with_odd_values_give_one_event(document: Any, odd: list[Any], data: st.DataObject) -> None:
+    for value in odd:
+        key = data.draw(st.sampled_from(sorted(document)))
+        document = {**document, key: _altered(document[key], value, data)}
+    _check(json.dumps(document).encode(), "syslog-tcp")
+
+
+@settings(max_examples=150)
 @given(app=st.sampled_from(APPS), text=st.text(max_size=200))
 def test_any_text_of_a_known_program_gives_one_event(app: str, text: str) -> None:
     _check(f"<38>1 2026-11-22T10:15:04Z h {app} 1 - - {text}".encode("utf-8", "surrogatepass"), "syslog-tcp")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(document=trap_like, receiver=st.sampled_from(("snmp-trap", "snmp-poll")))
 def test_any_json_gives_one_event(document: object, receiver: str) -> None:
     _check(json.dumps(document).encode(), receiver)
@@ -131,6 +148,16 @@ def test_an_event_keeps_every_octet() -> None:
     assert event.original == "<13>Nov 22 10:15:04 h a: x\\xff\\xfe đ\x00\x1d\u2028y\r\n"
     assert event.text("message") == "x\\xff\\xfe đ \x1d\u2028y"
     assert "UTF-8" in event.text("error.message")
+
+
+def _altered(document: Any, value: Any, data: st.DataObject) -> Any:
+    """The document with this value somewhere in it."""
+    if not document or not isinstance(document, dict | list) or data.draw(st.booleans()):
+        return value
+    if isinstance(document, list):
+        return [_altered(document[0], value, data), *document[1:]]
+    key = data.draw(st.sampled_from(sorted(document)))
+    return {**document, key: _altered(document[key], value, data)}
 
 
 def _check(raw: bytes, receiver: str) -> None:

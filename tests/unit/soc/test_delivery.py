@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -470,17 +470,17 @@ def test_the_dead_man_is_told_once_again_each_hour_and_when_it_lives_again(tmp_p
     says()
     for _ in range(130):
         desk.now += timedelta(minutes=1)
-        desk.deliverer._watch()
+        desk.deliverer.vigil.watch()
         if desk.now == NOW + timedelta(minutes=70):
             desk.open()  # a restart of ours says nothing twice
     kinds = [(name, m.document["kind"]) for name, m in desk.sent.messages]
     assert kinds == [("c", "detection-stopped"), ("d", "detection-stopped")] * 3
     assert desk.sent.messages[0][1].level is Level.CRITICAL
     says()
-    desk.deliverer._watch()
+    desk.deliverer.vigil.watch()
     desk.now += timedelta(seconds=30)
     says()
-    desk.deliverer._watch()
+    desk.deliverer.vigil.watch()
     assert [m.document["kind"] for _, m in desk.sent.messages[6:]] == ["detection-back"] * 2
 
 
@@ -571,15 +571,19 @@ def test_the_process_tells_an_alert_and_after_a_kill_nothing_twice(
     def until(what: str, holds: object) -> None:
         eventually(holds, what)  # type: ignore[arg-type]
 
+    def said() -> Any:
+        return json.loads((data / "stats/deliver.json").read_text())
+
     def receivers() -> list[int]:
         return [len(str(mail["To"]).split(",")) for mail in box.mails]
 
     process = started()
     until("it said nothing", lambda: (data / "stats/deliver.json").exists())
     cases.deliver([alert(nonce="while the server is away")])
-    until("it did not try", lambda: "duty" in json.loads((data / "stats/deliver.json").read_text())["waits_because"])
+    until("it did not try", lambda: "duty" in said()["waits_because"])
     with mail_server(tls, port) as box:
         until("no mail came", lambda: len(box.mails) == 1)
+        until("it did not keep that it was told", lambda: said()["channels"]["duty"] == {"sent": 1})
         process.kill()
         process.wait()
         cases.deliver([alert(1, nonce="while it is dead")])
