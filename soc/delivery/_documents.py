@@ -13,6 +13,7 @@ from soc.delivery.settings import Channel, DeadMan, Heartbeat, Mail, Quiet, Rate
 
 _SPAN = re.compile(r"(\d{1,6})(s|m|h|d)")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST = timedelta(days=366)
 _NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 Name = Annotated[str, Field(pattern=_NAME)]
 Levels = Literal["low", "medium", "high", "critical"]
@@ -21,14 +22,18 @@ Levels = Literal["low", "medium", "high", "critical"]
 def _span(text: str) -> str:
     if not _SPAN.fullmatch(text):
         raise ValueError(f'"{text}" is no span of time: 90s, 10m, 4h or 1d')
+    if not timedelta() < span_of(text) <= _LONGEST:
+        raise ValueError(f'"{text}" is outside 1s to {_LONGEST.days}d')
     return text
 
 
 def _clock(text: str) -> str:
     try:
-        time.fromisoformat(text)
+        has_zone = time.fromisoformat(text).tzinfo is not None
     except ValueError:
         raise ValueError(f'"{text}" is no time of day: 22:00') from None
+    if has_zone:
+        raise ValueError(f'"{text}" names a zone: write 22:00, in the time of the province')
     return text
 
 
@@ -172,6 +177,13 @@ class DeadManDoc(_Doc):
     def _long_enough(cls, value: str) -> str:
         if span_of(value) < timedelta(seconds=10):
             raise ValueError(f'"{value}" is too short: 10s or more, detection says each second that it lives')
+        return value
+
+    @field_validator("again")
+    @classmethod
+    def _seldom_enough(cls, value: str) -> str:
+        if span_of(value) < timedelta(minutes=1):
+            raise ValueError(f'"{value}" is too often: 1m or more')
         return value
 
     def to_domain(self) -> DeadMan:

@@ -21,14 +21,17 @@ from monitoring.durable import replace_json
 from soc._case import Case
 from soc.alert import Alert
 from soc.delivery import ways
-from soc.delivery.deadman import Watchman, parsed, pulse_of
-from soc.delivery.message import Message, Told, of_alerts, of_dead_man
+from soc.delivery.message import Told, of_alerts
 from soc.delivery.queue import Entry, Queue
 from soc.delivery.routing import entries_of, is_settled
-from soc.delivery.settings import Channel, DeadMan, Settings
+from soc.delivery.settings import Channel, Settings
+from soc.delivery.vigil import Vigil
 from soc.errors import DatabaseError, UnknownAlert
 
 TOGETHER = 5  # so many alerts that are due at once are told in one message
+MOST_REFUSALS = (
+    16  # of one message and its parts: enough to find one among thousands; then all that is left is set aside
+)
 _TICK_S = 1.0
 _PAGE = 500
 _NEW_AFTER = "new-after"  # cases made after this change of the store may not have been looked at
@@ -77,12 +80,9 @@ class Deliverer:
             self._queue.take(there, [], [], clock())
         self._new_after = int(self._queue.noted(_NEW_AFTER) or self._queue.seq() or 0)
         self._new_after = min(self._new_after, there)
-        self._noted = {key: self._queue.noted(key) for key in ("still-since", "still-told")}
-        dead = settings.dead_man
-        began = parsed(self._noted["still-since"]) or clock()  # it may have been dead before we were
-        self._watchman = None if dead is None else Watchman(began, dead.after)
-        self._beaten = self._forgotten = datetime.min.replace(tzinfo=UTC)
+        self._forgotten = datetime.min.replace(tzinfo=UTC)
         self._trouble: dict[str, str] = {}
+        self.vigil = Vigil(settings, self._queue, data_dir, clock, send, self._told)
 
     def run(self, fresh: Callable[[], Settings | None] = lambda: None) -> Settings | None:
         """Until `stop`, or until `fresh` gives other settings, which are returned.
@@ -108,7 +108,8 @@ class Deliverer:
 
     def _tick(self) -> None:
         """Every step, whatever became of the others: a store that fails must not hide that detection is dead."""
-        for name, step in (("delivery", self.look), ("dead man", self._watch), ("heartbeat", self._beat)):
+        steps = (("delivery", self.look), ("dead man", self.vigil.watch), ("heartbeat", self.vigil.beat))
+        for name, step in steps:
             try:
                 step()
                 if name != "heartbeat":  # it tells by itself how it went
@@ -146,26 +147,42 @@ class Deliverer:
         if seq != self._new_after:
             self._queue.note(_NEW_AFTER, str(seq))
             self._new_after = seq
-        if now - self._forgotten > _FORGET_EVERY:
+        if abs(now - self._forgotten) > _FORGET_EVERY:
             self._queue.forget(now)
             self._forgotten = now
 
     def pass_on(self, channel: Channel, queue: Queue, cases: Cases) -> int:
         """Send what is due on a channel now, as few messages as may be. Returns how many were sent."""
-        sent = 0
+        sent, refused = 0, False  # what was refused before is tried after the others, which it must not hold up
         while True:
             now = self._clock()
             room = queue.room(channel.name, channel.rate.most, channel.rate.per, now)
-            due = queue.waiting(channel.name, now) if room else []
-            if not due:
+            due = queue.waiting(channel.name, now, refused=refused) if room else []
+            if not due and (refused or not room):
                 return sent
+            if not due:
+                refused = True
+                continue
             together = due if len(due) >= TOGETHER or len(due) > room else due[:1]
             told = self._still(channel, together, queue, cases, now)
-            if not told:
-                continue
-            ids = [one.alert.id for one in told]
+            went, goes_on = self._tell(channel, told, queue)
+            sent += went
+            if not goes_on:
+                return sent
+
+    def _tell(self, channel: Channel, told: list[Told], queue: Queue) -> tuple[int, bool]:
+        """Tell these; halves of what the server refuses, until what it does not want is alone and set aside.
+
+        Returns how many messages were sent, and whether the channel works and has room.
+        """
+        parts, sent, refusals = [told] if told else [], 0, 0
+        while parts:
+            now, part = self._clock(), parts.pop()
+            ids = [one.alert.id for one in part]
+            if sent and not queue.room(channel.name, channel.rate.most, channel.rate.per, now):
+                return sent, False
             message = of_alerts(
-                told,
+                part,
                 channel=channel.name,
                 language=channel.language,
                 console=self._settings.console,
@@ -173,13 +190,28 @@ class Deliverer:
             )
             try:
                 self._send(channel, message, self._data_dir, now)
+            except ways.Partly as error:
+                queue.done(channel.name, ids, self._clock(), but=str(error))
+                self._told(channel.name, str(error))
+                sent += 1
+            except ways.Refused as error:
+                refusals += 1
+                half = len(part) // 2 if refusals < MOST_REFUSALS else 0
+                if half:
+                    parts += [part[half:], part[:half]]
+                    continue
+                queue.failed(channel.name, ids, str(error), self._clock(), refused=True)
+                self._told(channel.name, str(error))
             except ways.SendError as error:
+                ids += [one.alert.id for left in parts for one in left]
                 queue.failed(channel.name, ids, str(error), self._clock())
                 self._told(channel.name, str(error))
-                return sent
-            queue.done(channel.name, ids, self._clock())
-            self._trouble.pop(channel.name, None)
-            sent += 1
+                return sent, False
+            else:
+                queue.done(channel.name, ids, self._clock())
+                self._trouble.pop(channel.name, None)
+                sent += 1
+        return sent, True
 
     def _still(self, channel: Channel, alerts: list[str], queue: Queue, cases: Cases, now: datetime) -> list[Told]:
         """Those of `alerts` that are still to be told; somebody may have taken one up meanwhile."""
@@ -200,73 +232,24 @@ class Deliverer:
 
     def _serve(self, channel: Channel) -> None:
         """A channel's thread."""
-        queue, cases = Queue(self._path), self._open()
+        queue: Queue | None = None
+        cases: Cases | None = None
         while not self._turn.is_set():
             try:
+                queue = queue or Queue(self._path)
+                cases = cases or self._open()
                 self.pass_on(channel, queue, cases)
             except Exception as error:  # one channel's defect must not silence it for good, nor the others
                 self._failed(channel.name, error)
             self._turn.wait(_TICK_S)
-        queue.close()
-
-    def _watch(self) -> None:
-        """Tell when detection stands still, again while it does, and when it works again."""
-        dead = self._settings.dead_man
-        if dead is None or self._watchman is None:
-            return
-        now = self._clock()
-        since = self._watchman.look(pulse_of(self._data_dir), now)
-        noted = parsed(self._noted["still-since"])
-        if since is None:
-            if noted is not None:
-                self._alarm(dead, since=noted, now=now, is_back=True)
-                self._note(since="", told="")  # what was told of this one says nothing of the next
-            return
-        last = parsed(self._noted["still-told"])
-        if last is None or now - last >= dead.again:
-            took = self._alarm(dead, since=noted or since, now=now, is_back=False)
-            self._note(since=(noted or since).isoformat(), told=now.isoformat() if took else self._noted["still-told"])
-
-    def _note(self, *, since: str, told: str) -> None:
-        """Remember it over restarts, and here too: a disk that is full stops detection, and must not stop this."""
-        before, self._noted = self._noted, {"still-since": since, "still-told": told}
-        for key, value in self._noted.items():
-            if value != before[key]:
-                self._queue.note(key, value)
-
-    def _alarm(self, dead: DeadMan, *, since: datetime, now: datetime, is_back: bool) -> bool:
-        """Whether any channel took it. Neither rate nor quiet hours hold this back."""
-        took = False
-        for name in dead.to:
-            channel = self._settings.channels[name]
-            message: Message = of_dead_man(
-                channel=name,
-                language=channel.language,
-                zone=self._settings.zone,
-                since=since,
-                at=now,
-                is_back=is_back,
-            )
-            try:
-                self._send(channel, message, self._data_dir, now)
-                took = True
-            except ways.SendError as error:
-                self._told(name, str(error))
-        return took
-
-    def _beat(self) -> None:
-        """Tell the watchdog elsewhere, as long as detection lives."""
-        heartbeat, now = self._settings.heartbeat, self._clock()
-        if heartbeat is None or now - self._beaten < heartbeat.every or self._noted["still-since"]:
-            return
-        self._beaten = now
-        try:
-            ways.beat(heartbeat, self._data_dir)
-            self._trouble.pop("heartbeat", None)
-        except ways.SendError as error:
-            self._told("heartbeat", str(error))
+        if queue is not None:
+            queue.close()
 
     def _told(self, who: str, why: str) -> None:
+        """Trouble, until it is told that there is none ("")."""
+        if not why:
+            self._trouble.pop(who, None)
+            return
         if self._trouble.get(who) != why:
             log.error("%s: %s", who, why)
         self._trouble[who] = why
@@ -279,7 +262,7 @@ class Deliverer:
                 "at": self._clock().isoformat(),
                 "channels": self._queue.counts(),
                 "waits_because": self._queue.errors(),
-                "detection_still_since": self._noted["still-since"] or None,
+                "detection_still_since": self.vigil.still_since or None,
                 "trouble": dict(self._trouble),
             }
             path = self._data_dir / "stats" / "deliver.json"

@@ -19,6 +19,9 @@ from soc.alert import Alert, Level
 _NAMESPACE = UUID("0f5b8a34-6a2f-5b7e-8f5d-2a0e6f1c7d43")
 MOST_LISTED = 50
 _LONGEST = 300  # characters of one value
+# Of fields that hold what somebody typed, only the first word is sent: behind it there may be a password.
+_TYPED = frozenset({"process.command_line", "url.full", "url.original", "url.query", "event.original", "message"})
+_FIRST_WORD = re.compile(r"[\w./\\:-]{1,60}(?=[\s?#]|$)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 _WORDS = {
@@ -140,6 +143,15 @@ def clean(text: str) -> str:
     return done if len(done) <= _LONGEST else done[: _LONGEST - 1] + "…"
 
 
+def _sent(name: str, value: str) -> str:
+    """A value of the group as it leaves: of a command only its name."""
+    if name not in _TYPED:
+        return clean(value)
+    first = _FIRST_WORD.match(value)
+    word = first[0] if first else ""
+    return word if word == value else f"{word} …".strip()
+
+
 def _lines(one: Told, word: dict[str, str], console: str, zone: ZoneInfo) -> list[str]:
     alert = one.alert
     lines = [clean(one.title), ""]
@@ -148,11 +160,11 @@ def _lines(one: Told, word: dict[str, str], console: str, zone: ZoneInfo) -> lis
         lines.append(f"{word['device']}: {clean(alert.device)}")
     if alert.site:
         lines.append(f"{word['site']}: {clean(alert.site)}")
-    lines += [f"{clean(name)}: {clean(value)}" for name, value in alert.group]
+    lines += [f"{clean(name)}: {_sent(name, value)}" for name, value in alert.group]
     lines.append(f"{word['events']}: {alert.count}")
     lines.append(f"{word['first']}: {_clock(alert.first_seen, zone)}")
     lines.append(f"{word['last']}: {_clock(alert.last_seen, zone)}")
-    lines.append(f"{word['rule']}: {alert.rule_id}")
+    lines.append(f"{word['rule']}: {clean(alert.rule_id)}")
     if console:
         lines += ["", f"{word['open']}: {console}/alerts/{alert.id}"]
     return lines
@@ -162,13 +174,13 @@ def _document(one: Told, console: str) -> dict[str, Any]:
     alert = one.alert
     return {
         "id": alert.id,
-        "rule_id": alert.rule_id,
+        "rule_id": clean(alert.rule_id),
         "title": clean(one.title),
         "level": str(alert.level),
         "tags": list(alert.tags),
         "device": clean(alert.device),
         "site": clean(alert.site),
-        "group": {clean(name): clean(value) for name, value in alert.group},
+        "group": {clean(name): _sent(name, value) for name, value in alert.group},
         "count": alert.count,
         "first_seen": alert.first_seen.isoformat(),
         "last_seen": alert.last_seen.isoformat(),

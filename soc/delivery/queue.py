@@ -2,6 +2,14 @@
 
 A row is an alert on its way to a channel. It is written before it is sent and marked after, so a kill
 in between sends it once more with the same id, by which receivers know it again.
+
+    waiting ──┬──► sent          all have it
+              ├──► partly        some have it
+              ├──► refused ──┐   for what it says: tried by itself now and then, apart from the others
+              │              └──► sent, given-up, settled
+              ├──► given-up      after a day
+              └──► settled       somebody took it up
+    repeated                     like one that was told
 """
 
 from __future__ import annotations
@@ -26,6 +34,8 @@ CREATE TABLE IF NOT EXISTS sent (channel TEXT, at REAL);
 CREATE INDEX IF NOT EXISTS sent_at ON sent (channel, at);
 """
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 900.0
+_REFUSED_PAUSE_S = 3600.0
+_LONGEST_WAIT_S = 90_000.0  # quiet hours, a pause; longer is of a clock that was ahead
 GIVE_UP = timedelta(days=1)  # after so long without success a row is given up, counted and shown
 _LEAST_TRIES = 12  # but not before these, an hour of them: we may have been switched off for that day
 KEEP = timedelta(days=30)  # rows that are done
@@ -69,7 +79,8 @@ class Queue(Kept):
                 )
             for alert in settled:
                 self._db.execute(
-                    "UPDATE due SET state = 'settled', done = ? WHERE alert = ? AND state = 'waiting'", (_s(now), alert)
+                    "UPDATE due SET state = 'settled', done = ? WHERE alert = ? AND state IN ('waiting', 'refused')",
+                    (_s(now), alert),
                 )
             self._db.execute("INSERT OR REPLACE INTO meta VALUES ('seq', ?)", (str(seq),))
 
@@ -77,17 +88,18 @@ class Queue(Kept):
         since = _s(now - entry.again_after)
         found = self._db.execute(
             "SELECT 1 FROM due WHERE channel = ? AND likeness = ? AND made > ? AND alert != ?"
-            " AND state IN ('waiting', 'sent') AND level >= ? AND made <= ? LIMIT 1",
+            " AND state IN ('waiting', 'sent', 'partly') AND level >= ? AND made <= ? LIMIT 1",
             (entry.channel, entry.likeness, since, entry.alert, entry.level.rank, _s(now)),
         )
         return found.fetchone() is not None
 
-    def waiting(self, channel: str, now: datetime) -> list[str]:
-        """Alerts that are due on a channel, the worst and then the oldest first."""
+    def waiting(self, channel: str, now: datetime, *, refused: bool = False) -> list[str]:
+        """Alerts that are due on a channel, the worst and then the oldest first. refused: those that were, instead."""
+        # The clock may have been ahead when it was said until when they wait.
         rows = self._db.execute(
-            "SELECT alert FROM due WHERE channel = ? AND state = 'waiting' AND at <= ?"
+            "SELECT alert FROM due WHERE channel = ? AND state = ? AND (at <= ? OR at > ? OR made > ?)"
             " ORDER BY level DESC, made, alert",
-            (channel, _s(now)),
+            (channel, "refused" if refused else "waiting", _s(now), _s(now) + _LONGEST_WAIT_S, _s(now)),
         )
         return [alert for (alert,) in rows]
 
@@ -98,45 +110,51 @@ class Queue(Kept):
         (sent,) = self._db.execute(query, (channel, _s(now - per), _s(now))).fetchone()
         return max(0, most - int(sent))
 
-    def done(self, channel: str, alerts: Iterable[str], now: datetime) -> None:
-        """They were told, in one message."""
+    def done(self, channel: str, alerts: Iterable[str], now: datetime, but: str = "") -> None:
+        """They were told, in one message. but: why some who should have it do not."""
         with self._transaction():
+            state = "partly" if but else "sent"
             self._db.executemany(
-                "UPDATE due SET state = 'sent', done = ?, error = '' WHERE channel = ? AND alert = ?",
-                [(_s(now), channel, alert) for alert in alerts],
+                "UPDATE due SET state = ?, done = ?, error = ? WHERE channel = ? AND alert = ?",
+                [(state, _s(now), but, channel, alert) for alert in alerts],
             )
             self._db.execute("INSERT INTO sent VALUES (?, ?)", (channel, _s(now)))
 
-    def failed(self, channel: str, alerts: Iterable[str], why: str, now: datetime) -> None:
-        """They could not be told: again later, with growing pauses, and given up after a day."""
+    def failed(self, channel: str, alerts: Iterable[str], why: str, now: datetime, *, refused: bool = False) -> None:
+        """They could not be told: again later, with growing pauses, and given up after a day.
+
+        refused: for what they say, so they no longer go with others, and less often.
+        """
         with self._transaction():
             for alert in alerts:
-                tries, made = self._db.execute(
-                    "SELECT tries, made FROM due WHERE channel = ? AND alert = ?", (channel, alert)
+                tries, made, state = self._db.execute(
+                    "SELECT tries, min(made, ?), state FROM due WHERE channel = ? AND alert = ?",
+                    (_s(now), channel, alert),
                 ).fetchone()
-                pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**tries)
+                state = "refused" if refused else state
+                pause = _REFUSED_PAUSE_S if refused else min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(tries, 20))
                 is_over = _s(now) - made > GIVE_UP.total_seconds() and tries >= _LEAST_TRIES
-                state = "given-up" if is_over else "waiting"
                 self._db.execute(
-                    "UPDATE due SET tries = tries + 1, error = ?, at = ?, state = ?,"
-                    " done = CASE WHEN ? = 'given-up' THEN ? END WHERE channel = ? AND alert = ?",
-                    (why, _s(now) + pause, state, state, _s(now), channel, alert),
+                    "UPDATE due SET tries = tries + 1, error = ?, at = ?, made = ?, state = ?, done = ?"
+                    " WHERE channel = ? AND alert = ?",
+                    (
+                        why,
+                        _s(now) + pause,
+                        made,
+                        "given-up" if is_over else state,
+                        _s(now) if is_over else None,
+                        channel,
+                        alert,
+                    ),
                 )
 
     def settle(self, channel: str, alerts: Iterable[str], now: datetime) -> None:
         """Nobody need be told of these on this channel any more."""
         with self._transaction():
             self._db.executemany(
-                "UPDATE due SET state = 'settled', done = ? WHERE channel = ? AND alert = ? AND state = 'waiting'",
+                "UPDATE due SET state = 'settled', done = ?"
+                " WHERE channel = ? AND alert = ? AND state IN ('waiting', 'refused')",
                 [(_s(now), channel, alert) for alert in alerts],
-            )
-
-    def postpone(self, channel: str, alert: str, until: datetime) -> None:
-        """Told no sooner than `until`."""
-        with self._transaction():
-            self._db.execute(
-                "UPDATE due SET at = ? WHERE channel = ? AND alert = ? AND state = 'waiting'",
-                (_s(until), channel, alert),
             )
 
     def counts(self) -> dict[str, dict[str, int]]:
@@ -148,7 +166,7 @@ class Queue(Kept):
 
     def errors(self) -> dict[str, str]:
         """The last reason why something waits, by channel."""
-        query = "SELECT channel, error FROM due WHERE state = 'waiting' AND error != '' ORDER BY at"
+        query = "SELECT channel, error FROM due WHERE state IN ('waiting', 'refused') AND error != '' ORDER BY at"
         return dict(self._db.execute(query))
 
     def note(self, key: str, value: str) -> None:
@@ -163,7 +181,9 @@ class Queue(Kept):
     def forget(self, now: datetime) -> None:
         """Let go of what was done long ago."""
         with self._transaction():
-            self._db.execute("DELETE FROM due WHERE state != 'waiting' AND made < ?", (_s(now - KEEP),))
+            self._db.execute(
+                "DELETE FROM due WHERE state NOT IN ('waiting', 'refused') AND made < ?", (_s(now - KEEP),)
+            )
             self._db.execute("DELETE FROM sent WHERE at < ?", (_s(now - KEEP),))
 
 

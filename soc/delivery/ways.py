@@ -34,7 +34,7 @@ from soc.delivery.message import Message, clean
 from soc.delivery.settings import Channel, Heartbeat, Mail, Syslog, Webhook
 from soc.errors import DeliveryError
 
-TIMEOUT_S = 15.0  # for each step
+TIMEOUT_S = 15.0  # for each step until the message itself
 WHOLE_S = 60.0
 SECRETS = "secrets"
 _GOODBYE_S = 2.0
@@ -43,8 +43,20 @@ _FACILITY = 13  # log audit
 _LONGEST_SECRET = 4096
 
 
+_OF_CONTENT = frozenset({400, 413, 422})  # answers of a web server that is there and does not want this body
+_TOO_LARGE = 552  # RFC 5321: the size, said before the message is sent
+
+
 class SendError(Exception):
     """It did not go out; one printable line says why."""
+
+
+class Refused(SendError):
+    """This message was refused for what it says: the next one may go out."""
+
+
+class Partly(SendError):
+    """Some have it, others were refused. It is not sent again: those who have it would get it each time."""
 
 
 def send(channel: Channel, message: Message, data_dir: Path, at: datetime) -> None:
@@ -54,7 +66,15 @@ def send(channel: Channel, message: Message, data_dir: Path, at: datetime) -> No
     except DeliveryError as error:
         raise SendError(clean(f"{error.what}; {error.fix}")) from error
     except (OSError, smtplib.SMTPException, http.client.HTTPException, ValueError) as error:
-        raise SendError(_worded(error)) from error
+        raise (Refused if _is_of_content(error) else SendError)(_worded(error)) from error
+
+
+def _is_of_content(error: Exception) -> bool:
+    if isinstance(error, smtplib.SMTPDataError):
+        return error.smtp_code >= 500
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        return error.smtp_code == _TOO_LARGE
+    return isinstance(error, UnicodeError)
 
 
 def beat(heartbeat: Heartbeat, data_dir: Path) -> None:
@@ -138,9 +158,17 @@ def _(how: Mail, channel: Channel, message: Message, secrets: Secrets, at: datet
             server.starttls(context=context)
         if how.user:
             _log_in(server, how.user, password)
+        if server.sock is not None:
+            server.sock.settimeout(WHOLE_S)  # who looks for malware before answering; asked again it has it twice
         refused = server.send_message(mail)
-    if refused:  # the others have it; to send it to all once more would be worse
-        raise SendError(clean(f"refused for {', '.join(sorted(refused))}: {next(iter(refused.values()))}"))
+    if refused:
+        raise Partly(_refused(refused))
+
+
+def _refused(by: dict[str, tuple[int, bytes]]) -> str:
+    """Who is refused, and why the first is."""
+    code, said = next(iter(by.values()))
+    return clean(f"refused for {', '.join(sorted(by))}: {code} {said.decode('utf-8', 'replace')}")
 
 
 def _smtp(how: Mail, context: ssl.SSLContext) -> smtplib.SMTP:
@@ -228,7 +256,7 @@ def _post(url: str, body: bytes, headers: dict[str, str], ca_file: str) -> None:
             answer.read(1024)
     except urllib.error.HTTPError as error:
         error.close()
-        raise SendError(f"answered {error.code}") from error
+        raise (Refused if error.code in _OF_CONTENT else SendError)(f"answered {error.code}") from error
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -249,7 +277,7 @@ def _worded(error: Exception) -> str:
         said = error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
         return clean(f"answered {error.smtp_code} {said}")
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return clean(f"refused for {', '.join(sorted(error.recipients))}: {next(iter(error.recipients.values()))}")
+        return _refused(error.recipients)
     if isinstance(error, http.client.HTTPException):
         return clean(f"its answer is no HTTP: {type(error).__name__}")
     if isinstance(error, urllib.error.URLError):

@@ -187,17 +187,17 @@ def test_held_alerts_nobody_can_look_after_keep_back_no_others(tmp_path: Path, m
 def test_a_second_stand_still_is_told_though_the_first_try_fails(tmp_path: Path) -> None:
     desk = Desk(tmp_path, dead=DEAD)
     desk.now += timedelta(minutes=3)
-    desk.deliverer._watch()
+    desk.deliverer.vigil.watch()
     (tmp_path / "stats").mkdir()
     said = {"at": desk.now.isoformat(), "octets_behind": 0, "events": 1}
     (tmp_path / "stats/detect.json").write_text(json.dumps(said))
-    desk.deliverer._watch()
+    desk.deliverer.vigil.watch()
     desk.sent.broken = True
     desk.now += timedelta(minutes=5)
-    desk.deliverer._watch()
+    desk.deliverer.vigil.watch()
     desk.sent.broken = False
     desk.now += timedelta(minutes=1)
-    desk.deliverer._watch()
+    desk.deliverer.vigil.watch()
     kinds = [told.document["kind"] for _, told in desk.sent.messages]
     assert kinds == ["detection-stopped", "detection-back", "detection-stopped"]
 
