@@ -14,10 +14,12 @@ import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from itertools import combinations
+from math import comb
 
 from soc.sigma.rule import Term
 
 MOST_TERMS = 64
+_MOST_LOOKED_AT = 1024  # before those that say more than another one are left out, which costs the square of it
 _TOKEN = re.compile(r"\(|\)|[^\s()]+")
 _WORDS = frozenset({"and", "or", "not", "of", "(", ")"})
 
@@ -122,6 +124,8 @@ class _Reader:
             raise ExpressionError(f"condition: {number} of {pattern}: there are {len(names)}")
         # Fewer than n of m are there exactly when some m - n + 1 of them are not.
         size = len(names) - least + 1 if negated else least
+        if comb(len(names), size) > MOST_TERMS:  # none of them says more than another: found without making them
+            raise _too_many()
         return _any_of([_all_of([self.named(n, negated=negated) for n in some]) for some in combinations(names, size)])
 
     def word(self) -> str:
@@ -148,7 +152,13 @@ def _all_of(found: Sequence[list[Product]]) -> list[Product]:
 def _least(products: list[Product]) -> list[Product]:
     """Without those that say more than another one. Raises ExpressionError when there are too many."""
     unique = list(dict.fromkeys(products))
+    if len(unique) > _MOST_LOOKED_AT:
+        raise _too_many()
     kept = [p for p in unique if not any(q != p and q[0] <= p[0] and q[1] <= p[1] for q in unique)]
     if len(kept) > MOST_TERMS:
-        raise ExpressionError(f"condition: more than {MOST_TERMS} ways to hold; write several correlations")
+        raise _too_many()
     return kept
+
+
+def _too_many() -> ExpressionError:
+    return ExpressionError(f"condition: more than {MOST_TERMS} ways to hold; write several correlations")

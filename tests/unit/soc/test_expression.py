@@ -185,3 +185,18 @@ def test_an_alias_of_the_counted_field_is_looked_up_by_rule_and_one_of_a_strange
 def test_every_unit_of_timespan_is_known(span: str, seconds: int) -> None:
     (correlation,) = correlations_of([_document("temporal", ["a", "b"], None, span)])
     assert correlation.timespan.total_seconds() == seconds
+
+
+HUGE = {
+    "half of many": "20 of them",
+    "not half of many": "r0 and not 20 of r*",
+    "a product": f"({' or '.join(f'r{n}' for n in range(20))}) and ({' or '.join(f'r{n}' for n in range(20, 40))})",
+    "of products": " and ".join(f"(r{n} or r{n + 1} or r{n + 2})" for n in range(0, 39, 3)) + " and r39",
+}
+
+
+@pytest.mark.parametrize("which", HUGE)
+def test_an_expression_with_too_many_ways_to_hold_is_refused_without_making_them(which: str) -> None:
+    """137 thousand million of them for the first: this test ends, or does not."""
+    with pytest.raises(ExpressionError, match="more than 64 ways"):
+        terms_of(HUGE[which], [f"r{n}" for n in range(40)], ordered=False)
