@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,12 +26,13 @@ from canh_native import RuleSet as Compiled
 from soc.alert import Level
 from soc.placeholders import Placeholders
 from soc.sigma import tables
-from soc.sigma.correlation_document import CorrelationError, correlation_of, in_order, resolved, span
+from soc.sigma.correlation_document import CorrelationError, correlation_of, span
 from soc.sigma.errors import RuleError
 from soc.sigma.expand import ExpandError, expanded
 from soc.sigma.files import texts
 from soc.sigma.filter_document import FilterError, Filters, switched_off, unmet
-from soc.sigma.rule import EPISODE_GAP, GROUP_BY, AnyRule, Correlation, LogSource, Origin, Refusal, Rule
+from soc.sigma.linking import Places, distinct, linked_of
+from soc.sigma.rule import EPISODE_GAP, GROUP_BY, Correlation, LogSource, Origin, Refusal, Rule
 from soc.sigma.rule_set import RuleSet, keep, key_of, restored
 from soc.sigma.tables import LOADER
 
@@ -64,9 +66,9 @@ def load(
     cached_in: a folder of compiled rule sets; unchanged rules are then not read again.
     generated: rules that stand in no file, each with the name messages know it by (`soc.policy`).
     """
-    today = today or datetime.now(UTC).date()
+    today, places = today or datetime.now(UTC).date(), list(folders)
     mapped = [p if "\n" in p or not Path(p).is_file() else Path(p).read_text("utf-8") for p in pipelines]
-    files = [*texts(folders), *((name, text.encode()) for name, text in generated)]
+    files = [*texts(places), *((name, text.encode()) for name, text in generated)]
     key = ""
     if cached_in is not None:
         key = key_of(files, placeholders, mapped, str(today) if bare_filters is False else "")
@@ -87,7 +89,9 @@ def load(
             _read(Path(path), text, placeholders, documents, correlations, filters, refused)
         else:
             documents.append(_Document(Origin(path=Path(path)), text, {}))
-    done = _compiled(documents, correlations, filters, refused, mapped, keep=cached_in is not None)
+    order = {str(Path(path)): at for at, (path, _) in enumerate(files)}
+    where = Places(tuple(f"{Path(place)}{os.sep}" for place in places), order)
+    done = _compiled(documents, correlations, filters, refused, mapped, where, keep=cached_in is not None)
     if cached_in is not None:
         keep(cached_in, key, done)
     return done
@@ -159,6 +163,7 @@ def _compiled(
     filters: Filters,
     refused: list[Refusal],
     pipelines: Sequence[str],
+    places: Places,
     *,
     keep: bool,
 ) -> RuleSet:
@@ -173,13 +178,15 @@ def _compiled(
     for at, reason in compiled.refused:
         origin = replace(documents[at].origin, line=_line_in(reason, documents[at]))
         refused.append(Refusal(origin=origin, reason=" ".join(reason.split())))
-    usable, twice = _distinct(
+    read = [
         _rule(number, said, documents[said["document"]])
         for number, said in enumerate(json.loads(compiled.described))
         if said["document"] not in broken
-    )
+    ]
+    first, twice = distinct(sorted((*read, *correlations), key=places.order_of))
     refused += twice
-    linked, unlinked = _linked(usable, correlations)
+    usable = [rule for rule in first if isinstance(rule, Rule)]
+    linked, unlinked = linked_of(usable, [rule for rule in first if isinstance(rule, Correlation)], places)
     refused += unlinked
     refused += unmet(filters.filters, usable, linked, filters.elsewhere)
     silent = _silent(usable, linked) | switched_off(filters.filters, linked)
@@ -219,38 +226,6 @@ def _rule(number: int, described: Mapping[str, Any], document: _Document) -> Rul
         group_by=tuple(document.ours.get("group-by", GROUP_BY)),
         gap=span(str(document.ours["episode"])) if "episode" in document.ours else EPISODE_GAP,
     )
-
-
-def _distinct(rules: Iterable[Rule]) -> tuple[list[Rule], list[Refusal]]:
-    """The first rule of each id; a second one would share its alerts."""
-    first: dict[str, Rule] = {}
-    twice: list[Refusal] = []
-    for rule in rules:
-        known = first.setdefault(rule.id, rule)
-        if known is not rule:
-            twice.append(Refusal(origin=rule.origin, reason=f"its id {rule.id} is taken by {known.origin}"))
-    return list(first.values()), twice
-
-
-def _linked(rules: list[Rule], correlations: list[Correlation]) -> tuple[tuple[Correlation, ...], list[Refusal]]:
-    """Correlations with the ids of what they refer to; one that refers to a refused one is refused too."""
-    waiting, refused = list(correlations), []
-    while True:
-        everything: tuple[AnyRule, ...] = (*rules, *waiting)
-        known = {name: r.id for r in everything for name in (r.title, r.name, r.id) if name}
-        good, bad = [], []
-        for correlation in waiting:
-            try:
-                good.append((correlation, resolved(correlation, known)))
-            except CorrelationError as error:
-                bad.append(Refusal(origin=correlation.origin, reason=str(error)))
-        refused += bad
-        if not bad:
-            break
-        waiting = [written for written, _ in good]
-    ordered, circle = in_order(done for _, done in good)
-    refused += [Refusal(origin=c.origin, reason="it refers to itself through other correlations") for c in circle]
-    return ordered, refused
 
 
 def _silent(rules: Iterable[Rule], correlations: Iterable[Correlation]) -> frozenset[str]:
