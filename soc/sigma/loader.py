@@ -192,7 +192,7 @@ def _compiled(
     silent = _silent(usable, linked) | switched_off(filters.filters, linked)
     rules_done = tuple(replace(r, alerts=r.id not in silent) for r in usable)
     correlations_done = tuple(replace(c, alerts=c.id not in silent) for c in linked)
-    everything = [*(_digest(d.text, str(d.ours)) for d in documents), *(c.digest for c in correlations_done)]
+    everything = [*(_digest(d.text, str(d.ours)) for d in documents), *(c.state for c in correlations_done)]
     everything += [c.id for c in correlations_done if not c.alerts]
     digest = _digest(table, named, *pipelines, *sorted(everything))
     return RuleSet(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from soc.detection import Detection
+from soc.outbox import Outbox
 from soc.sigma import RuleSet, load
+from tests.unit.soc.engine_support import START, failed
 
 RULE = """
 title: {title}
@@ -74,3 +78,19 @@ def test_a_rule_cannot_take_the_id_of_a_correlation_either(tmp_path: Path) -> No
     rules = loaded(tmp_path, ours=ours, theirs=[rule(30, "x")])
     assert ends(rules) == [["20"]]
     assert len(rules.rules) == 1 and len(rules.refused) == 1
+
+
+def test_detection_goes_on_when_a_file_is_renamed_and_a_name_means_another_rule(tmp_path: Path) -> None:
+    counted = COUNTED.format(number=30, of="refused", least=3)
+    rules = loaded(tmp_path, ours=[rule(20, "refused"), rule(21, "refused"), counted])
+    for turn in range(2):
+        detection, outbox = Detection(rules, timedelta()), Outbox(tmp_path / "detect.db")
+        assert outbox.restore(detection) == frozenset({rules.correlations[0].id} if turn else ())
+        for n in range(3):
+            detection.take([failed(10 * turn + n, 100 * turn + n)], START)
+        detection.flush(START)
+        outbox.commit(detection, {}, {}, {})
+        outbox.close()
+        (tmp_path / "ours/1.yml").rename(tmp_path / "ours/+.yml") if not turn else None
+        rules = load([tmp_path / "ours"], {})
+        assert ends(rules) == [["21"]]
