@@ -27,10 +27,14 @@ class ChangeWatch:
         self._is_first = saved is None
         self._open: dict[str, str] = dict((saved or {}).get("open", {}))  # name -> opened | overrun
         self._youngest_ns = int((saved or {}).get("youngest_ns", 0))
-        self._told_young: set[str] = set((saved or {}).get("told_young", ()))  # closed ones as young as the youngest
+        # Those that were told and are as young as the youngest, or younger than it can be: the clock was ahead then.
+        told = (saved or {}).get("told_young", {})
+        self._told_young: dict[str, int] = (
+            dict(told) if isinstance(told, dict) else dict.fromkeys(told, self._youngest_ns)
+        )
 
     def document(self) -> dict[str, Any]:
-        return {"open": self._open, "youngest_ns": self._youngest_ns, "told_young": sorted(self._told_young)}
+        return {"open": self._open, "youngest_ns": self._youngest_ns, "told_young": self._told_young}
 
     def look(self, now: datetime) -> Iterator[Received]:
         """What became of the journals since the last look. Raises OSError."""
@@ -38,18 +42,17 @@ class ChangeWatch:
             self._is_first = False
             return
         found = {path.name: path.stat().st_mtime_ns for path in self._folder.glob("*.jsonl")}
+        now_ns = round(now.timestamp() * 1e9)
+        known_ns = min(self._youngest_ns, now_ns)
         for name in sorted(found, key=lambda one: (found[one], one)):
-            is_news = found[name] > self._youngest_ns or (
-                found[name] == self._youngest_ns and name not in self._told_young
-            )
+            is_news = found[name] >= known_ns and self._told_young.get(name) != found[name]
             if is_news or name in self._open:
                 yield from self._one(name, now)
         self._open = {name: state for name, state in self._open.items() if name in found}
-        youngest = max(found.values(), default=self._youngest_ns)
-        if youngest != self._youngest_ns:
-            self._told_young = set()
-        self._youngest_ns = max(youngest, self._youngest_ns)
-        self._told_young |= {name for name, at in found.items() if at == self._youngest_ns and name not in self._open}
+        self._youngest_ns = min(max(found.values(), default=known_ns), now_ns)
+        self._told_young = {
+            name: at for name, at in found.items() if at >= self._youngest_ns and name not in self._open
+        }
         self._is_first = False
 
     def _one(self, name: str, now: datetime) -> Iterator[Received]:

@@ -78,7 +78,7 @@ class Health:
         """Whether detection keeps up; one that never ran on this directory is not missed."""
         if "at" not in detect:
             return
-        silent_s = (now - datetime.fromisoformat(str(detect["at"]))).total_seconds()
+        silent_s = abs((now - datetime.fromisoformat(str(detect["at"]))).total_seconds())  # the clock may be put back
         behind = int(detect.get("octets_behind", 0))
         looks = self._told["behind_looks"] = self._told.get("behind_looks", 0) + 1 if behind >= BEHIND_OCTETS else 0
         before = self._told.get("detection", "keeps-up")
@@ -115,7 +115,7 @@ class Health:
             known = told.setdefault(name, {"count": count if is_first else 0, "at": 0.0})
             if count < known["count"]:  # counted anew
                 known["count"] = count
-            elif count > known["count"] and now.timestamp() - known["at"] >= AGAIN_S:
+            elif count > known["count"] and abs(now.timestamp() - known["at"]) >= AGAIN_S:
                 yield message(kind, {"reason": name, "count": count - known["count"], "in_all": count})
                 known["count"], known["at"] = count, now.timestamp()
 
@@ -137,7 +137,7 @@ class Health:
 
     def _balance(self, now: datetime) -> Iterator[Received]:
         """Told when the books stop balancing, and when they balance again; a doubt is looked at twice."""
-        is_due = now.timestamp() - self._told.get("balance_at", 0.0) >= BALANCE_S
+        is_due = abs(now.timestamp() - self._told.get("balance_at", 0.0)) >= BALANCE_S
         if not is_due and not self._told.get("doubted"):
             return
         if not (self._data_dir / "stats" / "store.json").exists():

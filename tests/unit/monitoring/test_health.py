@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,29 @@ def test_a_change_that_began_and_ended_between_two_looks_is_told_whole(tmp_path:
     (tmp_path / "changes" / "torn.jsonl").write_text('{"event": "opened", "cha', "utf-8")
     assert changes(watch, NOW) == [("change-opened", ""), ("change-closed", "confirmed")]
     assert changes(watch, NOW) == []
+
+
+def test_changes_and_counters_are_told_when_our_clock_was_ahead_and_is_put_back(tmp_path: Path) -> None:
+    year, closed = timedelta(days=300), {"event": "closed", "at": NOW.isoformat(), "result": "confirmed"}
+    begun = ["change-opened", "change-closed"]
+
+    def kinds(now: datetime) -> list[str]:
+        return [one["kind"] for one in heard(Health(tmp_path), now)]
+
+    def made(name: str, at: datetime) -> None:
+        journal(tmp_path, name, opened(NOW), closed)
+        os.utime(tmp_path / "changes" / f"{name}.jsonl", ns=(0, round(at.timestamp() * 1e9)))
+
+    detect(tmp_path, NOW + year, groups_evicted=0)
+    assert kinds(NOW + year) == []
+    made("ahead", NOW + year)
+    detect(tmp_path, NOW + year, groups_evicted=5)
+    assert kinds(NOW + year) == ["correlation-evicted", *begun]
+    detect(tmp_path, NOW + year, groups_evicted=9)  # its last word is of next year
+    assert kinds(NOW) == ["detection-lag", "correlation-evicted"]
+    made("now", NOW + timedelta(seconds=1))
+    assert kinds(NOW + timedelta(seconds=30)) == begun
+    assert kinds(NOW + timedelta(seconds=60)) == []
 
 
 def test_it_arrives_in_the_spool_and_a_rule_can_match_the_state(tmp_path: Path) -> None:
