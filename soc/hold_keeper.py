@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inventory.errors import OpsError
 from monitoring.changes import windows_of
-from monitoring.event import Event
 from soc.cases import Case, CaseStore
-from soc.holds import Subject, Verdict, is_due, judge, lost
+from soc.holds import SETTLE, Subject, Verdict, is_due, judge, lost
 
+if TYPE_CHECKING:
+    from monitoring.store import EventStore
+
+_AT_ONCE = 100  # words of one moment
 BackAt = Callable[[Mapping[Subject, datetime]], Mapping[Subject, datetime]]
 
 
@@ -43,6 +47,8 @@ class HoldKeeper:
                 back_at=self._back_at(lost_at) if is_time and lost_at else {},
                 now=now,
             )
+            if alert.raised_at - now > SETTLE:  # our clock was ahead: by what it said this would be held for as long
+                verdict = Verdict.RELEASED
             settled += self._tell(case, verdict, now)
         return settled
 
@@ -79,16 +85,21 @@ class HoldKeeper:
         try:
             store = reader(self._data_dir)
             for subject, at in lost_at.items():
-                event: Event | None = next(store.search(query_of(subject), start=at, limit=1), None)
-                if event is not None:
-                    found[subject] = event.timestamp
+                back, gone = (_last(store, query_of(subject, word), at) for word in (subject.back, subject.gone))
+                if back is not None and (gone is None or back > gone):
+                    found[subject] = back[0]
         except OpsError:
             self._is_away = True
             return {}
         return found
 
 
-def query_of(subject: Subject) -> str:
-    """The question for the event store: said by the device itself, or polled from it."""
+def _last(store: EventStore, query: str, at: datetime) -> tuple[datetime, datetime] | None:
+    """When it was last said from then on, and received: many senders tell whole seconds. Raises OpsError."""
+    return max(((e.timestamp, e.received) for e in store.search(query, start=at, limit=_AT_ONCE)), default=None)
+
+
+def query_of(subject: Subject, word: str = "") -> str:
+    """The question for the event store: said by the device itself, or polled from it. word: "" for that it is back."""
     device, value = (text.replace("\\", "\\\\").replace('"', '\\"') for text in (subject.device, subject.value))
-    return f'event.action:{subject.back} AND host.name:"{device}" AND {subject.field}:"{value}"'
+    return f'event.action:{word or subject.back} AND host.name:"{device}" AND {subject.field}:"{value}"'

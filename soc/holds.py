@@ -31,6 +31,9 @@ ENDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
+_GONE = {back: gone for gone, (back, _) in ENDS.items()}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """What was lost: an interface, a neighbour or a tunnel of a device, and the word that says it is back."""
@@ -39,6 +42,11 @@ class Subject:
     back: str  # event.action
     field: str
     value: str
+
+    @property
+    def gone(self) -> str:
+        """The word that says it is lost."""
+        return _GONE[self.back]
 
 
 class Verdict(StrEnum):

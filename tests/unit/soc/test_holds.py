@@ -364,6 +364,19 @@ def test_a_neighbour_that_did_not_come_back_is_told(tmp_path: Path) -> None:
     assert told(store, 0) == [case.id]
 
 
+@pytest.mark.parametrize(("lines", "is_told"), [((DOWN, UP, DOWN), True), ((DOWN, UP), False)], ids=["down", "up"])
+def test_within_one_second_what_was_received_last_counts(tmp_path: Path, lines: tuple[str, ...], is_told: bool) -> None:
+    store = raised(tmp_path, "# change: hh-ce1\n" + "".join(line(3, how) for how in lines))
+    (case,) = store.held()
+    assert HoldKeeper(store, tmp_path).look(closed(tmp_path) + timedelta(minutes=2)) == 1
+    assert told(store, 0) == ([case.id] if is_told else [])
+
+
+def test_what_was_held_while_our_clock_was_ahead_is_told_when_it_is_put_back(store: CaseStore, tmp_path: Path) -> None:
+    assert keeper(tmp_path, {}).look(at(-24 * 60)) == 1
+    assert told(store, 0) == ["a1"]
+
+
 def test_a_login_from_elsewhere_within_a_change_is_told_at_once(tmp_path: Path) -> None:
     scene = "# change: hh-ce1\n" + line(1, DOWN) + "# from: hh-ce1\n" + LOGIN.format(ip="10.250.65.10") + "\n"
     store = raised(tmp_path, scene)
