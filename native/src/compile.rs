@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::semantics;
 use crate::source::Source;
+use crate::words::Needed;
 
 /// A document that cannot be used: which of the given ones, and why.
 pub type Refusal = (usize, String);
@@ -92,16 +93,18 @@ impl Prepared {
     }
 
     /// Compile every rule once, so that what only this step finds wrong is refused; and what it made, by group.
-    pub fn compiled(&mut self) -> Vec<(Source, Stock)> {
+    pub fn compiled(&mut self) -> Vec<Stocked> {
         let mut compiled = in_parallel(self.rules.len(), |at| compile_to_compiled(&self.rules[at])).into_iter();
         let mut lowered = std::mem::take(&mut self.rules).into_iter();
         let mut groups = Vec::with_capacity(self.about.groups.len());
         for (source, count) in &mut self.about.groups {
             let mut members = Vec::with_capacity(*count);
+            let mut words = Needed::default();
             for (rule, compiled) in lowered.by_ref().zip(compiled.by_ref()).take(*count) {
                 match compiled {
                     Ok(done) => {
                         members.push(done);
+                        words.add(&rule);
                         self.rules.push(rule);
                     }
                     Err(error) => {
@@ -112,7 +115,7 @@ impl Prepared {
                 }
             }
             *count = members.len();
-            groups.push((source.clone(), Stock::Compiled(members)));
+            groups.push(Stocked { source: source.clone(), words, stock: Stock::Compiled(members) });
         }
         self.about.refused.sort();
         self.about.refused.dedup();
@@ -120,10 +123,15 @@ impl Prepared {
     }
 
     /// The lowered rules by group: they compile, having done so before they were written down.
-    pub fn lowered(&mut self) -> Vec<(Source, Stock)> {
+    pub fn lowered(&mut self) -> Vec<Stocked> {
         let mut rules = std::mem::take(&mut self.rules).into_iter();
-        let mut part = |count: usize| rules.by_ref().take(count).collect();
-        self.about.groups.iter().map(|(source, count)| (source.clone(), Stock::Lowered(part(*count)))).collect()
+        let group = |(source, count): &(Source, usize)| {
+            let members: Vec<IrRule> = rules.by_ref().take(*count).collect();
+            let mut words = Needed::default();
+            members.iter().for_each(|rule| words.add(rule));
+            Stocked { source: source.clone(), words, stock: Stock::Lowered(members) }
+        };
+        self.about.groups.iter().map(group).collect()
     }
 
     /// What `restore` reads again.
@@ -263,6 +271,13 @@ fn lower(number: u32, mut rule: SigmaRule, filters: &[FilterRule]) -> Result<IrR
     lowered.logsource = LogSource::default();
     lowered.sigma_version = None;
     Ok(lowered)
+}
+
+/// The rules of one log source, and the words without which none of their keywords is met.
+pub struct Stocked {
+    pub source: Source,
+    pub words: Needed,
+    pub stock: Stock,
 }
 
 /// What an engine is made of, until the first event needs it.

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use ahash::RandomState;
+use memchr::{memchr, memchr2, memmem};
 use rsigma_eval::event::EventValue;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
@@ -40,8 +41,13 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Whether names or positions lead further into it; those of a plain list are its own.
     fn is_nested(&self) -> bool {
-        matches!(self, Node::Map(_) | Node::List(_))
+        match self {
+            Node::Map(_) => true,
+            Node::List(items) => items.iter().any(|item| matches!(item, Node::Map(_) | Node::List(_))),
+            _ => false,
+        }
     }
 
     pub fn value(&self) -> EventValue<'_> {
@@ -79,7 +85,7 @@ pub struct Event<'a> {
     fields: Fields<'a>,
     slots: Vec<u16>, // open addressing: number of a field + 1, 0 is free
     hasher: &'a RandomState,
-    nested: bool, // a field is an object or a list
+    nested: bool, // a field is an object, or a list of objects or lists
     roots: u64,   // a bit for what names begin with, up to their first dot
     evtx: Option<windows::Evtx<'a>>,
     original: OnceCell<Option<Box<Event<'a>>>>,
@@ -88,7 +94,9 @@ pub struct Event<'a> {
 impl<'a> Event<'a> {
     /// Raises the reason why `line` is no JSON object.
     pub fn read(line: &'a [u8], hasher: &'a RandomState) -> Result<Event<'a>, String> {
-        let document: Node<'a> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+        // Octets are looked at once for all the texts in them.
+        let text = std::str::from_utf8(line).map_err(|error| error.to_string())?;
+        let document: Node<'a> = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let Node::Map(fields) = document else { return Err("an event is a JSON object".into()) };
         let (fields, evtx) = windows::flattened(fields);
         Ok(Self::of(fields, evtx, hasher))
@@ -138,7 +146,7 @@ impl<'a> Event<'a> {
         if let Some(node) = self.flat(path) {
             return Some(node.value());
         }
-        if path.contains(['[', '\\']) {
+        if memchr2(b'[', b'\\', path.as_bytes()).is_some() {
             return self.by_position(path);
         }
         if !self.nested {
@@ -187,8 +195,25 @@ impl<'a> Event<'a> {
         self.original.get_or_init(|| self.read_original().map(Box::new)).as_ref().map(|event| &**event)
     }
 
+    /// Whether `original` may know `name`: what a line's pairs are called is seen without reading them.
+    pub fn original_may_say(&self, name: &str) -> bool {
+        if self.original.get().is_some() || name.contains('\\') {
+            return true;
+        }
+        let Some(text) = self.original_text().map(str::as_bytes) else { return false };
+        memchr(b'{', text).is_some() || memmem::find_iter(text, name).any(|at| text.get(at + name.len()) == Some(&b'='))
+    }
+
+    /// What the event was made from.
+    pub fn original_text(&self) -> Option<&str> {
+        match self.flat(ORIGINAL)? {
+            Node::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     fn read_original(&self) -> Option<Event<'a>> {
-        let Node::Text(text) = self.flat(ORIGINAL)? else { return None };
+        let text = self.original_text()?;
         // The text dies with this event; what is made of it must not borrow from it.
         let document = |begin| serde_json::Deserializer::from_str(&text[begin..]).into_iter::<Owned>().next()?.ok();
         if let Some(Owned(Node::Map(fields))) = text.find('{').and_then(document) {
@@ -239,7 +264,7 @@ fn audit_text(text: &str, key: &str, value: &str) -> String {
 
 /// One of 64 bits for the part of a name before its first dot.
 pub fn root_bit(name: &str) -> u64 {
-    let root = name.split('.').next().unwrap_or(name).as_bytes();
+    let root = &name.as_bytes()[..memchr(b'.', name.as_bytes()).unwrap_or(name.len())];
     let (first, last) = (root.first().copied().unwrap_or(0), root.last().copied().unwrap_or(0));
     1 << ((usize::from(first) * 7 + usize::from(last) * 13 + root.len()) % 64)
 }

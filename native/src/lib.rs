@@ -14,6 +14,7 @@ mod source;
 mod structured;
 mod text;
 mod windows;
+mod words;
 
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};

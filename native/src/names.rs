@@ -72,11 +72,13 @@ pub struct View<'e, 'a> {
     pub names: &'e Names,
     /// What an event calls its fields says whether it can have any of `under`.
     pub has_under: bool,
+    /// Whether any keyword of those rules can be met in it.
+    pub has_words: bool,
 }
 
 impl<'e, 'a> View<'e, 'a> {
-    pub fn of(event: &'e Event<'a>, names: &'e Names) -> Self {
-        View { event, names, has_under: event.may_begin_with(names.roots) }
+    pub fn of(event: &'e Event<'a>, names: &'e Names, has_words: bool) -> Self {
+        View { event, names, has_under: event.may_begin_with(names.roots), has_words }
     }
 
     fn other(&self, path: &str) -> Option<EventValue<'_>> {
@@ -91,11 +93,12 @@ impl<'e, 'a> View<'e, 'a> {
         if let Some(value) = others.iter().find_map(|other| self.event.find(other)) {
             return Some(value);
         }
-        if !self.names.original {
+        let mut all = [path].into_iter().chain(others.iter().map(String::as_str));
+        if !self.names.original || !all.clone().any(|name| self.event.original_may_say(name)) {
             return None;
         }
         let original = self.event.original()?;
-        original.find(path).or_else(|| others.iter().find_map(|other| original.find(other)))
+        all.find_map(|name| original.find(name))
     }
 }
 
@@ -113,7 +116,7 @@ impl Looked for View<'_, '_> {
     }
 
     fn any_string_value(&self, pred: &dyn Fn(&str) -> bool) -> bool {
-        self.event.any_text(&mut |text| pred(text))
+        self.has_words && self.event.any_text(&mut |text| pred(text))
     }
 
     fn all_string_values(&self) -> Vec<Cow<'_, str>> {
@@ -123,6 +126,9 @@ impl Looked for View<'_, '_> {
     }
 
     fn visit_string_values(&self, visit: &mut dyn FnMut(&str)) {
+        if !self.has_words {
+            return;
+        }
         self.event.any_text(&mut |text| {
             visit(text);
             false

@@ -2,6 +2,7 @@
 //!
 //! Stateless: an event in, the rules that match it out. Correlation is the caller's.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
@@ -10,10 +11,11 @@ use rsigma_eval::Engine;
 use rsigma_eval::result::FieldMatch;
 use serde_json::{Value, json};
 
-use crate::compile::{About, Stock, in_parallel};
+use crate::compile::{About, Stock, Stocked, in_parallel};
 use crate::event::Event;
 use crate::names::{self, Names, View};
 use crate::source::{Source, Table};
+use crate::words::{Holding, Words};
 
 /// One rule that matched one event.
 pub struct Match {
@@ -30,6 +32,7 @@ const MOST_ROUTES: usize = 4096;
 struct Group {
     source: Source,
     names: Names,
+    holding: Holding, // which events its keywords can be met in
     stock: Mutex<Stock>,
     engine: OnceLock<Engine>,
 }
@@ -44,6 +47,7 @@ impl Group {
 pub struct Rules {
     pub about: About,
     groups: Vec<Group>,
+    words: Words,
     table: Table,
     hasher: RandomState,
     routes: RwLock<HashMap<Vec<u16>, Arc<[usize]>, RandomState>>, // an event's sources to the groups it meets
@@ -51,15 +55,19 @@ pub struct Rules {
 
 impl Rules {
     /// `table` and `fields`: the routing table and the other names of fields, as JSON.
-    pub fn build(about: About, stocks: Vec<(Source, Stock)>, table: &str, fields: &str) -> Result<Rules, String> {
+    pub fn build(about: About, stocked: Vec<Stocked>, table: &str, fields: &str) -> Result<Rules, String> {
         let table = Table::from_json(table)?;
         let fields = names::Table::from_json(fields)?;
-        let group = |(source, stock): (Source, Stock)| {
-            let names = fields.of(&source);
-            Group { source, names, stock: Mutex::new(stock), engine: OnceLock::new() }
+        let mut all = Words::default();
+        let mut group = |Stocked { source, words, stock }: Stocked| Group {
+            names: fields.of(&source),
+            holding: all.add(words),
+            source,
+            stock: Mutex::new(stock),
+            engine: OnceLock::new(),
         };
-        let groups = stocks.into_iter().map(group).collect();
-        Ok(Rules { about, groups, table, hasher: RandomState::new(), routes: RwLock::default() })
+        let groups = stocked.into_iter().map(&mut group).collect();
+        Ok(Rules { about, groups, words: all, table, hasher: RandomState::new(), routes: RwLock::default() })
     }
 
     /// Make every engine now, for who would rather wait here than at the first events.
@@ -109,9 +117,11 @@ impl Rules {
     fn of(&self, line: &[u8]) -> Result<Vec<Match>, String> {
         let event = Event::read(line, &self.hasher)?;
         let mut found = Vec::new();
+        let said = OnceCell::new();
         for group in self.route(self.table.of(&event)).iter() {
             let group = &self.groups[*group];
-            for result in group.engine().evaluate(&View::of(&event, &group.names)) {
+            let has_words = group.holding.may(|| said.get_or_init(|| self.words.of(&event)));
+            for result in group.engine().evaluate(&View::of(&event, &group.names, has_words)) {
                 let rule = result.header.rule_id.as_deref().and_then(|id| id.parse().ok());
                 let fields = result.as_detection().map(|body| body.matched_fields.iter().map(detail).collect());
                 if let (Some(rule), Some(fields)) = (rule, fields) {
@@ -129,7 +139,7 @@ impl Rules {
         let mut found = Vec::new();
         for group in self.route(self.table.of(&event)).iter() {
             let group = &self.groups[*group];
-            let view = View::of(&event, &group.names);
+            let view = View::of(&event, &group.names, true);
             let fits = group.engine().rules().iter().filter(|rule| rsigma_eval::evaluate_rule(rule, &view).is_some());
             found.extend(fits.filter_map(|rule| rule.id.as_deref().and_then(|id| id.parse::<u32>().ok())));
         }

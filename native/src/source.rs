@@ -60,28 +60,29 @@ struct Entry {
 }
 
 struct Lookup {
-    fields: Vec<(String, bool)>, // name, and whether only its presence counts
+    fields: Vec<(usize, bool)>, // number of the name, and whether only its presence counts
     sources: HashMap<String, Vec<u16>, RandomState>,
 }
 
 /// The compiled table.
 pub struct Table {
     pub sources: Vec<Source>,
-    open: Vec<bool>, // by source
+    open: Vec<bool>,    // by source
+    names: Vec<String>, // of fields: each is looked for once an event
     lookups: Vec<Lookup>,
 }
 
 impl Table {
     pub fn from_json(text: &str) -> Result<Table, String> {
         let entries: Vec<Entry> = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        let mut table = Table { sources: Vec::new(), open: Vec::new(), lookups: Vec::new() };
+        let mut table = Table { sources: Vec::new(), open: Vec::new(), names: Vec::new(), lookups: Vec::new() };
         for entry in entries {
             let source = table.number(entry.is.normal());
             table.open[usize::from(source)] |= entry.open;
-            let fields: Vec<(String, bool)> = entry
+            let fields: Vec<(usize, bool)> = entry
                 .when
                 .iter()
-                .map(|(name, values)| (name.clone(), values.iter().any(|value| value == PRESENT)))
+                .map(|(name, values)| (table.name(name), values.iter().any(|value| value == PRESENT)))
                 .collect();
             let at = match table.lookups.iter().position(|lookup| lookup.fields == fields) {
                 Some(at) => at,
@@ -109,13 +110,21 @@ impl Table {
         u16::try_from(at).expect("fewer than 65,536 log sources")
     }
 
+    fn name(&mut self, name: &str) -> usize {
+        self.names.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.names.push(name.to_owned());
+            self.names.len() - 1
+        })
+    }
+
     /// Numbers of the log sources of `event`, ascending; empty when the table does not know it.
     pub fn of(&self, event: &Event<'_>) -> Vec<u16> {
         let mut found: Vec<u16> = Vec::with_capacity(8);
         let mut key = String::with_capacity(64);
+        let values: Vec<_> = self.names.iter().map(|name| event.find_for_routing(name)).collect();
         for lookup in &self.lookups {
             key.clear();
-            each_key(&lookup.fields, event, &mut key, &mut |key| {
+            each_key(&lookup.fields, &values, &mut key, &mut |key| {
                 if let Some(sources) = lookup.sources.get(key) {
                     found.extend(sources);
                 }
@@ -157,10 +166,10 @@ fn keys(when: &BTreeMap<String, Vec<String>>) -> Vec<String> {
     keys
 }
 
-/// The keys `event` has for some fields: one, more when a field is a list, none when a field is absent.
-fn each_key(fields: &[(String, bool)], event: &Event<'_>, key: &mut String, say: &mut dyn FnMut(&str)) {
-    let Some(((name, only_presence), rest)) = fields.split_first() else { return say(key) };
-    let Some(value) = event.find_for_routing(name) else { return };
+/// The keys the values of an event make for some fields: one, more when a field is a list, none when a field is absent.
+fn each_key(fields: &[(usize, bool)], values: &[Option<EventValue<'_>>], key: &mut String, say: &mut dyn FnMut(&str)) {
+    let Some(((number, only_presence), rest)) = fields.split_first() else { return say(key) };
+    let Some(value) = &values[*number] else { return };
     let long = key.len();
     let mut with = |text: &str| {
         if text.is_ascii() {
@@ -169,10 +178,10 @@ fn each_key(fields: &[(String, bool)], event: &Event<'_>, key: &mut String, say:
             key.push_str(&text.to_lowercase());
         }
         key.push(JOIN);
-        each_key(rest, event, key, say);
+        each_key(rest, values, key, say);
         key.truncate(long);
     };
-    if *only_presence { with(PRESENT) } else { texts(&value, &mut with) }
+    if *only_presence { with(PRESENT) } else { texts(value, &mut with) }
 }
 
 fn texts(value: &EventValue<'_>, say: &mut dyn FnMut(&str)) {

@@ -303,3 +303,23 @@ def test_hostile_events_cost_no_more_than_their_size() -> None:
     _, invalid = compiled.match_batch(lines)
     assert [at for at, _ in invalid] == [3]
     assert is_within(0.2, lambda: compiled.match_batch(lines))
+
+
+@pytest.mark.parametrize(
+    ("original", "is_there"),
+    [
+        ('<1>action=close msg="cfgpath=fake" x=1', False),  # within a value it is no name
+        ("<1>action=close cfgpath", False),
+        ("<1>action=close xcfgpath=1 cfgpaths=2", False),
+        ("<1>action=close cfgpath=", True),
+        ("<1>action=close xcfgpath=1 cfgpath=2", True),
+        ('x {"cfgpath": "system.admin"}', True),
+        ("x {cfgpath=1", True),
+        (["cfgpath=1"], False),
+    ],
+)
+def test_a_name_of_the_original_is_there_or_not(tmp_path: Path, original: object, is_there: bool) -> None:
+    event = {"event.dataset": "fortinet.fortigate", "event.original": original}
+    for asked, met in (("true", is_there), ("false", not is_there)):
+        rule = _rule(f'{{"s": {{"cfgpath|exists": {asked}}}, "condition": "s"}}', product="fortigate", service="event")
+        assert _matches(tmp_path, rule, event) == met
