@@ -80,7 +80,10 @@ class Episodes:
         at, received = microseconds(event.timestamp), microseconds(event.received)
         device = device_of(event)
         group = tuple((name, event.text(name)) for name in rule.group_by if name in event.fields)
-        key = json.dumps([device, event.text("host.ip") if not device else "", *group], ensure_ascii=False)
+        stranger = "" if device else event.text("host.ip")
+        key = json.dumps([device, stranger, *group], ensure_ascii=False)
+        if stranger and "host.ip" not in rule.group_by:  # else alerts of two strangers would be told as one
+            group += (("host.ip", stranger),)
         episode = self._running(rule.id, key, at, received)
         if episode is None:
             episode = self._begin(

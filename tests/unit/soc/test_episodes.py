@@ -197,3 +197,12 @@ def test_the_edge_of_an_episode_does_not_move_with_delays(
         detection.advance(round(each.received.timestamp() * 1e6), START)
     detection.flush(START)
     assert [e.count for e in episodes(detection)] == ([1, 1] if beyond else [2])
+
+
+def test_alerts_of_strangers_say_whose_they_are_so_that_people_are_told_of_each(tmp_path: Path) -> None:
+    rules = rules_of(tmp_path, LOUD)
+    peers = ("192.0.2.1", "192.0.2.2", "192.0.2.1")
+    seen = [failed(n, n, host__ip=peer, canh__source__known=False) for n, peer in enumerate(peers)]
+    found = episodes(run(rules, seen))
+    assert [(dict(e.group)["host.ip"], e.count) for e in found] == [("192.0.2.1", 2), ("192.0.2.2", 1)]
+    assert "host.ip" not in dict(episodes(run(rules, [failed(9, 0)]))[0].group)
