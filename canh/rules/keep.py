@@ -11,16 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from canh.context import Context
-from canh.moments import add_span
-from canh.rules.replay import documents_in, library_of, replayed, tell
+from canh.rules.replay import add_past, documents_in, library_of, replayed, tell, tell_refused
 
 if TYPE_CHECKING:
-    from soc.rulesets import Draft, Library
-    from soc.scheduled import Scheduled
-    from soc.sigma import AnyRule
+    from soc.rulesets import Draft, Library, Plan
 
 
 def arguments(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -46,8 +41,7 @@ def arguments(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _saving(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--yes", action="store_true", help="save without asking")
     sub.add_argument("--no-replay", action="store_true", help="do not look at the stored days first")
-    add_span(sub)
-    sub.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    add_past(sub)
 
 
 def run(args: argparse.Namespace, ctx: Context) -> int:
@@ -60,9 +54,8 @@ def _filter(args: argparse.Namespace, ctx: Context) -> int:
     if bool(args.where) == args.disable:
         raise KeepError("it must be said what is silenced", fix="give --where FIELD=VALUE, or --disable")
     library = library_of(ctx)
-    rules, of_store = _chosen(args.rules, library, ctx)
     drafted = draft(
-        rules,
+        [library.named(name) for name in args.rules],
         args.where,
         everything=library.rules,
         reason=args.reason,
@@ -71,46 +64,28 @@ def _filter(args: argparse.Namespace, ctx: Context) -> int:
         today=datetime.now(UTC).date(),
     )
     print(drafted.text, file=sys.stderr)
-    if of_store:
-        _must_be_asked(drafted, of_store, library)
-        print("canh rules: scheduled rules are asked of the store, not replayed", file=sys.stderr)
-    elif not args.no_replay:
-        with tempfile.TemporaryDirectory(prefix="canh-filter-") as place:
-            file = Path(place) / drafted.name
-            file.write_text(drafted.text, "utf-8")
-            plan = library.with_files([file])
-            tell(replayed(plan, ctx, args.start, args.end, quiet=args.quiet), plan, ctx)
+    plan = _plan_of(drafted, library)
+    if not args.no_replay:
+        tell(replayed(plan, ctx, args), plan, ctx)
     if not _agreed(args):
         return 1
     print(f"canh rules: saved to {keep_filter(drafted, ctx.province_dir)}", file=sys.stderr)
     return 0
 
 
-def _chosen(names: list[str], library: Library, ctx: Context) -> tuple[list[AnyRule], list[Scheduled]]:
-    """The rules called so: all of the stream, or all scheduled (then the second list holds them too)."""
-    from soc import scheduled
-    from soc.rulesets import KeepError, libraries
-
-    asked, _ = scheduled.load(libraries(ctx.province_dir), library.placeholders)
-    of_store = [r for r in asked for n in names if n in (r.id, r.name, r.title, r.origin.path.parent.name)]
-    if of_store and len(of_store) < len(names):
-        raise KeepError("scheduled rules and others are not filtered together", fix="give them one after another")
-    return (list(of_store), of_store) if of_store else ([library.named(name) for name in names], [])
-
-
-def _must_be_asked(drafted: Draft, rules: list[Scheduled], library: Library) -> None:
-    """Raises KeepError for a filter that a store cannot be asked with."""
+def _plan_of(drafted: Draft, library: Library) -> Plan:
+    """What the filter changes. Raises KeepError for one that cannot be used."""
     from soc.rulesets import KeepError
-    from soc.scheduled.filters import Written, filtered
-    from soc.sigma.filter_document import filter_of
-    from soc.sigma.rule import Origin
+    from soc.sigma.errors import RuleError
 
-    origin, today = Origin(path=Path(drafted.name)), datetime.now(UTC).date()
-    documents = list(yaml.safe_load_all(drafted.text))
-    written = [Written(said=filter_of(document, origin, today), document=document) for document in documents]
-    _, refused = filtered(rules, written, library.placeholders)
-    if refused:
-        raise KeepError(refused[0].reason)
+    with tempfile.TemporaryDirectory(prefix="canh-filter-") as place:
+        file = Path(place) / "filter.yml"
+        file.write_text(drafted.text, "utf-8")
+        try:
+            plan = library.with_files([file])
+        except RuleError as error:  # where it stands for now says nothing
+            raise KeepError(error.what.replace(f"{place}/", ""), fix="say it in other words with --where") from error
+    return plan
 
 
 def _add(args: argparse.Namespace, ctx: Context) -> int:
@@ -118,8 +93,9 @@ def _add(args: argparse.Namespace, ctx: Context) -> int:
 
     library = library_of(ctx)
     plan = library.with_files(documents_in(args.source))
+    tell_refused(plan)
     if not args.no_replay:
-        tell(replayed(plan, ctx, args.start, args.end, quiet=args.quiet), plan, ctx)
+        tell(replayed(plan, ctx, args), plan, ctx)
     if not _agreed(args):
         return 1
     folder = keep_rule(args.source, args.place, ctx.province_dir)

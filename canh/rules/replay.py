@@ -7,19 +7,20 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from canh.context import Context
 from canh.moments import add_span, moment_of
+from canh.rules.asked import TELL_EVERY_S, add_minutes, asked_again, unsaid
 
 if TYPE_CHECKING:
+    from monitoring.store import EventStore
     from soc.rulesets import Effect, Library, Plan
 
 SLICE = timedelta(hours=6)  # after each of them progress can be told
-TELL_EVERY_S = 2.0
-DAYS = 14  # without --from
+DAYS = 14  # without --from and --days
 _MOST_LISTED = 12
 
 
@@ -32,8 +33,16 @@ def arguments(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     sub.add_argument("what", nargs="*", metavar="RULE_OR_FILE", help=text)
     text = "a filter not yet in use; may be repeated"
     sub.add_argument("--filter", type=Path, action="append", default=[], metavar="FILE", help=text)
-    add_span(sub)
-    sub.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    add_past(sub)
+
+
+def add_past(parser: argparse.ArgumentParser) -> None:
+    """How much of the past is looked at."""
+    add_span(parser)
+    text = f"the last days that are stored (default {DAYS})"
+    parser.add_argument("--days", type=int, choices=range(1, 367), metavar="N", help=text)
+    add_minutes(parser)
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
 
 
 def run(args: argparse.Namespace, ctx: Context) -> int:
@@ -46,10 +55,8 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
 
         raise RuleError("rules in use and files are not replayed together", fix="replay the files, then the rules")
     plan = library.with_files(files) if files else library.as_it_is([library.named(name) for name in names])
-    for refusal in plan.refused:
-        print(f"refused: {refusal}", file=sys.stderr)
-    effects = replayed(plan, ctx, args.start, args.end, quiet=args.quiet)
-    tell(effects, plan, ctx)
+    tell_refused(plan)
+    tell(replayed(plan, ctx, args), plan, ctx)
     return 0
 
 
@@ -57,14 +64,15 @@ def library_of(ctx: Context) -> Library:
     """All that detection loads."""
     from soc import placeholders
     from soc.policy import documents
-    from soc.rulesets import Library, folders
+    from soc.rulesets import Library, ScheduledRules, folders, libraries
     from soc.sigma import cache, load
 
     values = placeholders.of(ctx.province)
     generated = tuple((rule.path, rule.text) for rule in documents(ctx.province))
     places = folders(ctx.province_dir, ctx.data_dir)
     rules = load(places, values, generated=generated, cached_in=cache.folder())
-    return Library(rules=rules, placeholders=values, generated=generated)
+    scheduled = ScheduledRules.of(libraries(ctx.province_dir), values, datetime.now(UTC).date())
+    return Library(rules=rules, placeholders=values, generated=generated, scheduled=scheduled)
 
 
 def documents_in(place: Path) -> list[Path]:
@@ -74,21 +82,43 @@ def documents_in(place: Path) -> list[Path]:
     return sorted(p for p in place.rglob("*.y*ml") if p.suffix in (".yml", ".yaml") and "tests" not in p.parts)
 
 
-def replayed(plan: Plan, ctx: Context, start: str | None, end: str | None, *, quiet: bool) -> tuple[Effect, ...]:
-    """Go through the store, oldest first; progress and what was let go of on standard error."""
+def replayed(plan: Plan, ctx: Context, args: argparse.Namespace) -> tuple[Effect, ...]:
+    """Go through the store, oldest first; progress and what was let go of on standard error. Raises StoreError."""
     from monitoring.store import reader
-    from soc.placeholders import lateness_of
-    from soc.rulesets import Replay
+    from soc.sigma.errors import RuleError
 
-    replay = Replay(plan, lateness_of(ctx.province))
+    if args.days and args.start:
+        raise RuleError("--days and --from are two ways to say the same", fix="give one of them")
     store = reader(ctx.data_dir)
     there = store.span()
     if there is None:
         print("canh rules: the store is empty: nothing can be said of the past", file=sys.stderr)
-        return replay.effects()
+        return ()
     last = there[1] + timedelta(microseconds=1)
-    low = max(moment_of(start, ctx) or last - timedelta(days=DAYS), there[0])
-    high = min(moment_of(end, ctx) or last, last)
+    low = moment_of(args.start, ctx) or last - timedelta(days=args.days or DAYS)
+    high = min(moment_of(args.end, ctx) or last, last)
+    if low >= high or high <= there[0]:
+        span = f"{there[0]:%Y-%m-%d %H:%M}Z to {there[1]:%Y-%m-%d %H:%M}Z"
+        print(f"canh rules: nothing is stored of that time, only of {span}", file=sys.stderr)
+        return ()
+    if args.start and low < there[0]:
+        print(
+            f"canh rules: the store begins at {there[0]:%Y-%m-%d %H:%M}Z: of before, nothing is known", file=sys.stderr
+        )
+    effects = _streamed(plan, ctx, store, max(low, there[0]), high, quiet=args.quiet) if plan.told else ()
+    if not plan.asked:
+        return effects
+    return (*effects, *asked_again(plan, store, low, high, minutes=args.minutes, quiet=args.quiet))
+
+
+def _streamed(
+    plan: Plan, ctx: Context, store: EventStore, low: datetime, high: datetime, *, quiet: bool
+) -> tuple[Effect, ...]:
+    """The effect on each of the stream's rules."""
+    from soc.placeholders import lateness_of
+    from soc.rulesets import Replay
+
+    replay = Replay(plan, lateness_of(ctx.province))
     began = told = time.monotonic()
     query = plan.reach
     for begin, until in _slices(low, high):
@@ -110,6 +140,12 @@ def replayed(plan: Plan, ctx: Context, start: str | None, end: str | None, *, qu
     return effects
 
 
+def tell_refused(plan: Plan) -> None:
+    """What of the new documents cannot be used."""
+    for refusal in plan.refused:
+        print(printable(f"refused: {refusal}"), file=sys.stderr)
+
+
 def tell(effects: Iterable[Effect], plan: Plan, ctx: Context) -> None:
     """The result on standard output, one JSON object a rule or text."""
     if ctx.json:
@@ -124,12 +160,16 @@ def as_text(effects: Iterable[Effect], *, is_change: bool) -> Iterator[str]:
     """A paragraph for each rule that raises anything."""
     quiet = 0
     for effect in effects:
-        if effect.alerts == [0, 0]:
+        missing = list(unsaid(effect))
+        if effect.alerts == [0, 0] and not missing:
             quiet += 1
             continue
         yield f"{effect.rule.title} ({effect.rule.level}): {_change(effect.alerts, is_change)} alerts"
         if is_change:
             yield f"    {effect.silenced} silenced, {effect.added} new; events {_change(effect.events, True)}"
+        yield from (f"    {line}" for line in missing)
+        if effect.alerts == [0, 0]:
+            continue
         yield from _listed("day", effect.by_day, is_change)
         yield from _listed("device", effect.by_device, is_change)
         yield from _samples("silenced", effect.silenced_samples)
@@ -152,7 +192,8 @@ def _listed(name: str, pairs: dict[str, list[int]], is_change: bool) -> Iterator
 def _samples(word: str, samples: list[dict[str, Any]]) -> Iterator[str]:
     for one in samples:
         group = " ".join(f"{name}={value}" for name, value in one["group"].items())
-        yield f"    {word}: {one['first']} {one['device']} {group} ({one['events']} events)"
+        when = one["first"] + (f", raised {one['raised']}," if "raised" in one else "")
+        yield f"    {word}: {when} {one['device']} {group} ({one['events']} events)"
 
 
 def _change(pair: list[int], is_change: bool) -> str:

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     from soc import placeholders
     from soc.cases import CaseStore
     from soc.rulesets import libraries
-    from soc.scheduled import Runner, load
+    from soc.scheduled import Counts, Runner, load
 
     rules, refused = load(libraries(ctx.province_dir), placeholders.of(ctx.province))
     for refusal in refused:
@@ -35,7 +35,8 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
     path = ctx.data_dir / "stats" / "scheduled.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     said: dict[str, Any] = _said(path)
-    runner = Runner(reader(ctx.data_dir), ctx.data_dir, CaseStore(ctx.data_dir))
+    counts = Counts.below(ctx.data_dir)
+    runner = Runner(reader(ctx.data_dir), counts, CaseStore(ctx.data_dir))
     for rule in runner.due(rules):
         began = time.monotonic()
         try:
@@ -56,8 +57,8 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
         "rules": said["rules"],
     }
     replace_json(path, document)
-    runner.forget(rules)
-    runner.close()
+    counts.forget(rules)
+    counts.close()
     return 0
 
 

@@ -7,12 +7,14 @@
 Right of `soc.sigma`, which knows folders of rules and nothing of where they come from.
 """
 
+from soc.rulesets._asked import Pair, ScheduledRules, retold
 from soc.rulesets._coverage import Coverage, coverage
+from soc.rulesets._effect import Asked, Effect
 from soc.rulesets._folders import SETS, folders, libraries
 from soc.rulesets._keep import Draft, draft, keep_filter, keep_rule
 from soc.rulesets._page import page
 from soc.rulesets._plan import Library, Plan
-from soc.rulesets._replay import Effect, Replay
+from soc.rulesets._replay import Replay
 from soc.rulesets._report import Report, Taken, as_text
 from soc.rulesets._sets import import_set, remove, reports, sources_here
 from soc.rulesets._sources import Sight, Sources
@@ -22,16 +24,19 @@ from soc.rulesets.errors import KeepError, RuleError
 __all__ = [
     "REGISTER",
     "SETS",
+    "Asked",
     "Coverage",
     "Draft",
     "Effect",
     "Findings",
     "KeepError",
     "Library",
+    "Pair",
     "Plan",
     "Replay",
     "Report",
     "RuleError",
+    "ScheduledRules",
     "Sight",
     "Sources",
     "Taken",
@@ -48,5 +53,6 @@ __all__ = [
     "registered",
     "remove",
     "reports",
+    "retold",
     "sources_here",
 ]

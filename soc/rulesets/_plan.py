@@ -7,14 +7,16 @@ community rules need not be matched to see what one does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import yaml
 
 from soc.placeholders import Placeholders
+from soc.rulesets._asked import Pair, ScheduledRules
 from soc.rulesets._reach import reach_of
+from soc.scheduled import is_scheduled
 from soc.sigma import AnyRule, Correlation, RuleSet, load
 from soc.sigma.errors import RuleError
 from soc.sigma.rule import Refusal
@@ -29,6 +31,7 @@ class Plan:
     told: tuple[AnyRule, ...]  # as they are after, else before; in order of title
     is_change: bool  # False: the rules as they are
     refused: tuple[Refusal, ...] = ()  # of several new ones, those that cannot be used
+    asked: tuple[Pair, ...] = ()  # the scheduled rules to be told of
 
     @property
     def reach(self) -> str:
@@ -44,11 +47,13 @@ class Library:
     placeholders: Placeholders
     generated: tuple[tuple[str, str], ...] = ()  # rules that stand in no file: the path they go by, and their text
     today: date | None = None
+    scheduled: ScheduledRules = field(default_factory=ScheduledRules)
 
     def named(self, name: str) -> AnyRule:
         """A rule by id, name, title or folder. Raises RuleError."""
-        fits = [r for r in self.rules.all if name in (r.id, r.name, r.title)]
-        fits = fits or [r for r in self.rules.all if r.origin.path.parent.name == name]
+        everything = (*self.rules.all, *self.scheduled.written)
+        fits = [r for r in everything if name in (r.id, r.name, r.title)]
+        fits = fits or [r for r in everything if r.origin.path.parent.name == name]
         if len(fits) == 1:
             return fits[0]
         if fits:
@@ -57,31 +62,35 @@ class Library:
 
     def as_it_is(self, rules: Sequence[AnyRule] = ()) -> Plan:
         """These rules (default all), with nothing changed."""
-        chosen = self._part(self.rules, _around(self.rules, {r.id for r in rules})) if rules else self.rules
-        ids = {r.id for r in rules} or {r.id for r in self.rules.all}
-        return Plan(before=chosen, after=chosen, told=_told(chosen, chosen, ids), is_change=False)
+        ids = {r.id for r in rules} or {r.id for r in (*self.rules.all, *self.scheduled.written)}
+        streamed = {r.id for r in self.rules.all} & ids
+        chosen = self._part(self.rules, _around(self.rules, streamed)) if rules else self.rules
+        asked = tuple(Pair(before=r, after=r) for r in self.scheduled.rules(self.placeholders) if r.id in ids)
+        return Plan(before=chosen, after=chosen, told=_told(chosen, chosen, streamed), is_change=False, asked=asked)
 
     def with_files(self, files: Sequence[Path]) -> Plan:
         """What the rules and filters in `files` change; a rule of a known id takes its place. Raises RuleError."""
+        today = self.today or datetime.now(UTC).date()
+        asked, refused = self.scheduled.with_files(files, self.placeholders, today)
         given = {path.resolve() for path in files}
         ids = {name for path in files for name in _written(path)}
         kept = [r for r in self.rules.all if r.id not in ids and r.origin.path.resolve() not in given]
         after = self._loaded([*_paths(kept), *self._filters(), *files])
-        refused = tuple(r for r in after.refused if r.origin.path.resolve() in given)
-        if refused and len({r.origin.path for r in refused}) == len(files):
-            raise RuleError(f"it cannot be used: {refused[0].reason}", where=refused[0].origin)
+        refused = (*(r for r in after.refused if r.origin.path.resolve() in given), *refused)
         filtered = [f for f in after.filters if f.origin.path.resolve() in given]
         names = {name for f in filtered for name in f.rules}
         ids |= {r.id for r in after.all if names & {r.id, r.name, r.title}}
         if any(not f.rules for f in filtered):
             ids = {r.id for r in after.all}
-        if not ids:
+        if refused and len({r.origin.path for r in refused}) == len(files):
+            raise RuleError(f"it cannot be used: {refused[0].reason}", where=refused[0].origin)
+        if not ids and not asked:
             raise RuleError("there is no rule in it, and no filter of one", where=", ".join(map(str, files)))
         before_ids, after_ids = _around(self.rules, ids), _around(after, ids)
         before = self._part(self.rules, before_ids | after_ids)
         after = self._part(after, before_ids | after_ids, files)
-        told = {r for rules in (self.rules, after) for r in _above(rules, ids)}
-        return Plan(before=before, after=after, told=_told(before, after, told), is_change=True, refused=refused)
+        told = _told(before, after, {r for rules in (self.rules, after) for r in _above(rules, ids)})
+        return Plan(before=before, after=after, told=told, is_change=True, refused=refused, asked=asked)
 
     def _part(self, rules: RuleSet, ids: set[str], more: Sequence[Path] = ()) -> RuleSet:
         places = [r.origin.path for r in rules.all if r.id in ids]
@@ -89,7 +98,8 @@ class Library:
 
     def _loaded(self, places: Iterable[Path]) -> RuleSet:
         made = {Path(name): (name, text) for name, text in self.generated}
-        wanted = _unique(places)
+        # Documents for the store are passed over, and filters that name them are then of a rule that is known.
+        wanted = _unique([*places, *_paths(self.scheduled.written)])
         files = [path for path in wanted if path not in made]
         generated = [made[path] for path in wanted if path in made]
         return load(files, self.placeholders, today=self.today, generated=generated)
@@ -123,9 +133,10 @@ def _written(path: Path) -> list[str]:
     """What the rules in a file are known by; nothing when it cannot be read, which loading it will tell."""
     try:
         documents = list(yaml.safe_load_all(path.read_bytes()))
-    except (OSError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):  # ValueError: a day that is none
         return []
     rules = [d for d in documents if isinstance(d, dict) and ("detection" in d or "correlation" in d)]
+    rules = [d for d in rules if not is_scheduled(d)]
     return [str(d.get("id") or d.get("name") or d.get("title")) for d in rules]
 
 

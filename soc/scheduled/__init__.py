@@ -3,8 +3,9 @@
 Sigma documents with `canh.scheduled`, asked of the store (either one) every so often; alerts go to the case store.
 """
 
+from soc.scheduled.counts import Counts
 from soc.scheduled.filters import load
 from soc.scheduled.rule import Scheduled, is_scheduled
 from soc.scheduled.runner import Ran, Runner
 
-__all__ = ["Ran", "Runner", "Scheduled", "is_scheduled", "load"]
+__all__ = ["Counts", "Ran", "Runner", "Scheduled", "is_scheduled", "load"]

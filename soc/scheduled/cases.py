@@ -16,6 +16,7 @@ from inventory.model import Province
 from monitoring.event import Event
 from monitoring.store import Store, StoreWriter
 from soc.alert import Alert
+from soc.scheduled.recount import Recount
 from soc.scheduled.rule import Scheduled
 from soc.scheduled.runner import SETTLE, Runner
 from soc.sigma.library import CaseError, Folder, Outcome, Scene
@@ -51,9 +52,7 @@ def raised_by(events: list[Event], rule: Scheduled, place: Path) -> list[Alert]:
         writer.write(events)
         writer.commit({})
     now = max(event.received for event in events) + SETTLE + timedelta(seconds=1)
-    runner = Runner(Store(place), place, kept, clock=lambda: now)
-    runner.run(rule)
-    runner.close()
+    Runner(Store(place), Recount(), kept, clock=lambda: now).run(rule)
     return kept.alerts
 
 

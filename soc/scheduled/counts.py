@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from soc.kept import Kept
 from soc.scheduled.judge import Count, Finding
@@ -34,6 +35,11 @@ class Counts(Kept):
     WHAT = "the counts of scheduled rules"
     FIX = "free space, make the data directory writable; the file may be deleted, it is counted again then"
     SCHEMA = _SCHEMA
+
+    @classmethod
+    def below(cls, data_dir: Path) -> Counts:
+        """Those of a data directory. Raises DatabaseError."""
+        return cls(data_dir / "scheduled.db")
 
     def asked(self, rule: Scheduled) -> datetime | None:
         """Up to when the store was asked for it; None when never, or when the rule is another one now."""

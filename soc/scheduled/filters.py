@@ -34,7 +34,7 @@ def load(
     """The scheduled rules of libraries, with the filters that are in force, and what cannot be used."""
     places = tuple(folders)
     rules, refused = written.load(places, placeholders)
-    done, more = filtered(rules, in_force(places, today or datetime.now(UTC).date()), placeholders)
+    done, more = filtered(rules, in_force(files(places), today or datetime.now(UTC).date()), placeholders)
     return done, (*refused, *more)
 
 
@@ -46,13 +46,18 @@ class Written:
     document: Mapping[str, Any]
 
 
-def in_force(folders: Iterable[Path], today: date) -> tuple[Written, ...]:
-    """The filters of rule folders. One that cannot be used is told by the loader of the stream's rules."""
+def files(folders: Iterable[Path]) -> tuple[Path, ...]:
+    """Where the filters of rule folders stand."""
+    return tuple(sorted(path for folder in folders for path in (folder / FOLDER).glob("*.y*ml")))
+
+
+def in_force(paths: Iterable[Path], today: date) -> tuple[Written, ...]:
+    """The filters in these files. One that cannot be used is told by the loader of the stream's rules."""
     found = []
-    for path in sorted(path for folder in folders for path in (folder / FOLDER).glob("*.y*ml")):
+    for path in paths:
         try:
             documents = [d for d in yaml.load_all(path.read_text("utf-8"), LOADER) if isinstance(d, dict)]
-        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        except (OSError, ValueError, RecursionError, yaml.YAMLError):  # ValueError: a day that is none
             continue
         for document in documents:
             try:

@@ -44,6 +44,11 @@ class Finding:
     why: tuple[str, str]  # what is there, what was asked
 
 
+def history(rule: Scheduled) -> timedelta:
+    """How long a group is known before it is judged."""
+    return max(rule.learn, WEEK * _LEAST_WEEKS) if rule.kind is Kind.FELL else rule.learn
+
+
 def judged(rule: Scheduled, counts: Iterable[Count], now: datetime, since: datetime) -> list[Finding]:
     """What is to be told at `now`, oldest first. counts: all of the last `over`. since: the last time it was asked."""
     groups: dict[tuple[str, ...], list[Count]] = {}

@@ -102,9 +102,14 @@ def is_scheduled(document: object) -> bool:
 
 def load(folders: Iterable[Path], placeholders: Placeholders) -> tuple[tuple[Scheduled, ...], tuple[Refusal, ...]]:
     """The scheduled rules of libraries (`<folder>/**/rule.yml`), and what of them cannot be used."""
+    return read(sorted(path for folder in folders for path in folder.rglob("rule.yml")), placeholders)
+
+
+def read(files: Iterable[Path], placeholders: Placeholders) -> tuple[tuple[Scheduled, ...], tuple[Refusal, ...]]:
+    """The scheduled rules of rule files, and what of them cannot be used."""
     rules: dict[str, Scheduled] = {}
     refused: list[Refusal] = []
-    for path in sorted(path for folder in folders for path in folder.rglob("rule.yml")):
+    for path in files:
         try:
             text = path.read_text("utf-8")
             documents = list(yaml.load_all(text, LOADER)) if f"{KEY}:" in text else []

@@ -9,17 +9,16 @@ behind nothing is judged: what is not there yet would look like what is missing.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 from uuid import UUID, uuid5
 
+from monitoring.event import Event
 from monitoring.query import All, Exists, Node, Term
-from monitoring.store import EventStore
+from monitoring.store import Tally
 from soc.alert import Alert, FieldMatch
-from soc.scheduled.counts import Counts
 from soc.scheduled.judge import HOUR, Count, Finding, judged
 from soc.scheduled.rule import Scheduled
 
@@ -36,6 +35,18 @@ class Cases(Protocol):
     def deliver(self, alerts: Iterable[Alert]) -> int: ...
 
 
+class Answers(Protocol):
+    """What of an `EventStore` is asked."""
+
+    def count(self, query: str | Node, start: datetime, end: datetime) -> int: ...
+
+    def search(self, query: str | Node, start: datetime, end: datetime, limit: int) -> Iterator[Event]: ...
+
+    def tally(
+        self, fields: Sequence[str], query: str | Node, start: datetime, end: datetime, *, step: timedelta
+    ) -> Iterator[Tally]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
     """What a run of a rule gave."""
@@ -47,22 +58,27 @@ class Ran:
     skipped: str = ""  # why it was not judged
 
 
+class Memory(Protocol):
+    """What the store was asked already: `Counts`."""
+
+    def asked(self, rule: Scheduled) -> datetime | None: ...
+
+    def replace(self, rule: Scheduled, since: datetime, counts: Iterable[Count], now: datetime) -> int: ...
+
+    def of(self, rule: Scheduled) -> Iterable[Count]: ...
+
+    def is_told(self, rule: Scheduled, finding: Finding) -> bool: ...
+
+    def told(self, rule: Scheduled, findings: Iterable[Finding], now: datetime, end: datetime) -> None: ...
+
+
 class Runner:
     """Over one store."""
 
     def __init__(
-        self, store: EventStore, data_dir: Path, cases: Cases, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, store: Answers, counts: Memory, cases: Cases, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        """Raises DatabaseError."""
-        self._store, self._cases, self._clock = store, cases, clock
-        self._counts = Counts(data_dir / "scheduled.db")
-
-    def close(self) -> None:
-        self._counts.close()
-
-    def forget(self, rules: Iterable[Scheduled]) -> None:
-        """Let go of what was counted for rules that are not among `rules`."""
-        self._counts.forget(rules)
+        self._store, self._counts, self._cases, self._clock = store, counts, cases, clock
 
     def due(self, rules: Iterable[Scheduled]) -> list[Scheduled]:
         """Those whose time has come."""
@@ -79,9 +95,7 @@ class Runner:
         """Ask, judge, raise. Raises StoreError, QueryError, DatabaseError."""
         now = self._clock()
         if not self._store.count("*", now - FRESH, now + FRESH):
-            return Ran(
-                rule=rule, alerts=(), counts=0, left_out=0, skipped="the store holds nothing of the last minutes"
-            )
+            return Ran(rule=rule, alerts=(), counts=0, left_out=0, skipped=_BEHIND)
         end, asked = now - SETTLE, self._last(rule, now)
         begin = _whole(end - rule.over if asked is None else max(end - rule.over, asked - AGAIN))
         left_out = self._counts.replace(rule, begin, self._asked(rule, begin, end), end)
@@ -107,7 +121,7 @@ class Runner:
         """Day by day, so that a first look at a month holds no more than a day."""
         while begin < end:
             until = min(end, begin + timedelta(days=1))
-            for tally in self._store.tally(rule.fields, _present(rule), begin, until, step=HOUR):
+            for tally in self._store.tally(rule.fields, present(rule), begin, until, step=HOUR):
                 yield Count(
                     group=tally.values[: len(rule.group_by)],
                     value=tally.values[-1] if rule.field else "",
@@ -122,7 +136,7 @@ class Runner:
         group = tuple(zip(rule.group_by, finding.group, strict=True))
         if rule.field:
             group += ((rule.field, finding.value),)
-        chosen: Node = All((_present(rule), *(Term(name, value) for name, value in group)))
+        chosen: Node = All((present(rule), *(Term(name, value) for name, value in group)))
         events = tuple(self._store.search(chosen, finding.first, finding.last + HOUR, limit=_SAMPLES))
         there, asked = finding.why
         return Alert(
@@ -166,7 +180,7 @@ class Runner:
         )
 
 
-def _present(rule: Scheduled) -> Node:
+def present(rule: Scheduled) -> Node:
     """The rule's events that have a group: those without would all be one."""
     return All((rule.node, *(Exists(name) for name in rule.group_by)))
 

@@ -161,31 +161,86 @@ id: 00000000-0000-4000-8000-000000000006
 level: high
 logsource: {category: authentication}
 detection: {selection: {event.action: login}, condition: selection}
-canh: {scheduled: {kind: first_seen, field: user.name, group-by: [host.name]}}
+canh: {scheduled: {kind: first_seen, field: user.name, group-by: [host.name], every: 5m, over: 12h, learn: 30m}}
 """
+# Each day somebody comes at one, and somebody who was not seen for half a day at two (UTC).
+AN_AFTERNOON = ("--from", "2026-11-30T19:00", "--to", "2026-11-30T22:00")
 
 
 @pytest.mark.parametrize(
-    ("words", "alerts"), [(("--where", "user.name=an"), True), (("--disable",), False)], ids=["excepted", "off"]
+    ("words", "alerts"), [(("--where", "user.name=8"), True), (("--disable",), False)], ids=["excepted", "off"]
 )
-def test_a_scheduled_rule_is_filtered_too(
+def test_a_scheduled_rule_is_replayed_and_filtered_too(
     province: Path, data: Path, words: tuple[str, ...], alerts: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     laid(province / "rules/scheduled/new-account", {"rule.yml": SCHEDULED})
     ((before,), _) = scheduled.load([province / "rules"], {})
-    assert said(province, data, "filter", "new-account", *words, "--yes") == 0
-    assert "not replayed" in capsys.readouterr().err
+    assert said(province, data, "filter", "new-account", *words, "--yes", *AN_AFTERNOON) == 0
+    (told,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (told["alerts"], told["silenced"], told["added"]) == ([1, 0], 1, 0)
+    assert told["samples"]["silenced"][0] == {
+        "raised": "2026-11-30T14:05:00+00:00",
+        "first": "2026-11-30T14:00:00+00:00",
+        "last": "2026-11-30T14:00:07+00:00",
+        "device": "dc-app1",
+        "group": {"host.name": "dc-app1", "user.name": "8"},
+        "events": 8,
+    }
     ((after,), refused) = scheduled.load([province / "rules"], {})
     assert not refused and not in_use(province, data).refused
     assert after.alerts is alerts and after.digest != before.digest and after.node != before.node
     assert scheduled.load([province / "rules"], {}, date(2099, 1, 1))[0] == (before,), "over, it is as it was"
+    assert said(province, data, "replay", "new-account", *AN_AFTERNOON) == 0
+    assert json.loads(capsys.readouterr().out)["alerts"] == [0, 0]
+
+
+def test_a_filter_of_scheduled_rules_and_others_is_replayed_on_both(
+    province: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    laid(province / "rules/scheduled/new-account", {"rule.yml": SCHEDULED})
+    assert said(province, data, "filter", "new-account", "refused", "--disable", "--yes", *AN_AFTERNOON) == 0
+    told = {one["title"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert {title: one["silenced"] for title, one in told.items()} == {
+        "A new account": 1,
+        "Counted event_count": 2,
+        "Refused": 0,  # it only feeds
+    }
+    assert not in_use(province, data).refused
+
+
+def test_a_scheduled_rule_is_replayed_and_taken_in(
+    province: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = laid(tmp_path / "new-account", {"rule.yml": SCHEDULED})
+    assert said(province, data, "add", str(new), "--as", "access/new-account", "--yes", *AN_AFTERNOON) == 0
+    (told,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (told["title"], told["alerts"], told["added"]) == ("A new account", [0, 1], 1)
+    laid(new, {"rule.yml": SCHEDULED.replace("learn: 30m", "learn: 2h")})
+    assert said(province, data, "replay", str(new), *AN_AFTERNOON) == 0
+    assert json.loads(capsys.readouterr().out)["silenced"] == 1, "it takes the place of the one in use"
+
+
+def test_text_says_what_of_a_scheduled_rule_is_unknown(
+    province: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    every = SCHEDULED.replace("every: 5m, over: 12h, learn: 30m", "every: 2h, over: 30d")
+    laid(province / "rules/scheduled/new-account", {"rule.yml": every})
+    start = ["--province", str(province), "--data", str(data), "rules"]
+    assert main([*start, "replay", "new-account"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "A new account (high): 0 alerts"
+    since = "events of it are stored since 2026-11-22 13:00Z"
+    days = "2026-11-17 to 2026-11-21, 2026-11-22 (7 of 12 times)"
+    assert lines[1] == f"    unknown: {since}, too late to judge: {days}"
+    days = "2026-11-22 (5 of 12 times), 2026-11-23 to 2026-12-01"
+    assert lines[2] == f"    unknown: nothing reached the store in the minutes before it was due: {days}"
 
 
 def test_what_a_store_cannot_be_asked_is_no_filter_of_a_scheduled_rule(
     province: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     laid(province / "rules/scheduled/new-account", {"rule.yml": SCHEDULED})
-    assert said(province, data, "filter", "new-account", "--where", "user.name|re=^a.*", "--yes") == 2
-    assert "cannot be asked" in capsys.readouterr().err
-    assert said(province, data, "filter", "new-account", "refused", "--disable", "--yes") == 2
-    assert "one after another" in capsys.readouterr().err
+    for more in ((), ("--no-replay",)):
+        assert said(province, data, "filter", "new-account", "--where", "user.name|re=^a.*", "--yes", *more) == 2
+        assert_golden("filter-not-for-a-store", capsys.readouterr().err.split("\n\n")[1].strip())
+    assert not (province / "rules/filters").exists()

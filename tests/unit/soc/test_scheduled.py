@@ -96,11 +96,9 @@ class Place:
 
     def run(self, which: Scheduled) -> list[tuple[str, ...]]:
         """What a run raises: the values of each alert's group."""
-        runner = Runner(Store(self.path), self.path, self.cases, clock=lambda: self.now)
-        try:
+        with closing(Counts.below(self.path)) as counts:
+            runner = Runner(Store(self.path), counts, self.cases, clock=lambda: self.now)
             return [tuple(value for _, value in alert.group) for alert in runner.run(which).alerts]
-        finally:
-            runner.close()
 
 
 def history(days: int, user: str = "lan", host: str = "r1") -> list[Event]:
@@ -379,6 +377,6 @@ def test_a_clock_that_was_ahead_keeps_no_rule_from_being_asked(tmp_path: Path) -
     place.run(rule())
     place.now -= 300 * DAY - 2 * HOUR
     place.put(login(place.now - HOUR / 2, "minh"))
-    with closing(Runner(Store(place.path), place.path, place.cases, clock=lambda: place.now)) as runner:
-        assert runner.due([rule()])
+    with closing(Counts.below(place.path)) as counts:
+        assert Runner(Store(place.path), counts, place.cases, clock=lambda: place.now).due([rule()])
     assert place.run(rule()) == [("r1", "minh")]
