@@ -9,7 +9,6 @@ be stamped a moment before it is readable.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections import deque
@@ -21,6 +20,7 @@ from typing import NamedTuple, Protocol
 
 from monitoring.spool import SpoolReader, spools
 from soc.alert import Alert
+from soc.alone import locked
 from soc.detection import Detection
 from soc.detector_stats import Stats
 from soc.episodes import microseconds
@@ -79,7 +79,7 @@ class Detector:
         helpers: processes that parse and match too when one is behind.
         Raises DetectError when another detector runs on this data directory, DatabaseError.
         """
-        self._lock = _locked(data_dir / "detect.db.lock")
+        self._lock = locked(data_dir / "detect.db.lock", "detector", DetectError)
         self._data_dir, self._cases, self._clock, self._inputs = data_dir, cases, clock, inputs
         self.detection = Detection(rules, lateness)
         self.outbox = Outbox(data_dir / "detect.db")
@@ -249,23 +249,3 @@ class Detector:
             spent = time.monotonic() - began
             self._grown_after = time.monotonic() + min(max(_COMMIT_S, 9 * spent), _GROWN_AT_LEAST_S)
         self._new_after = float("inf")
-
-
-def _locked(path: Path) -> int:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
-    except OSError as error:
-        raise DetectError(
-            f"the data directory cannot be written: {error.strerror}",
-            where=path.parent,
-            fix="make it writable for the user that runs canh, and its file system not read-only",
-        ) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise DetectError(
-            "another detector works on this data directory", where=path, fix="stop it, or start this one with --data"
-        ) from error
-    return handle

@@ -58,8 +58,12 @@ class Inputs:
         return loaded
 
     def _look(self) -> Fingerprint:
-        files = (_fact(path) for place in self._places() for path in _files(place))
-        return frozenset([*files, (self._today().isoformat(), 0, 0, 0)])
+        return fingerprint(self._places()) | {(self._today().isoformat(), 0, 0, 0)}
+
+
+def fingerprint(places: Iterable[Path]) -> Fingerprint:
+    """What changes when a YAML file of these folders does, or comes, or goes."""
+    return frozenset(_fact(path) for place in places for path in _files(place))
 
 
 def _files(place: Path) -> Iterator[os.DirEntry[str] | Path]:

@@ -7,9 +7,14 @@ import logging
 import signal
 import sys
 import threading
-from pathlib import Path
+import time
+from typing import TYPE_CHECKING
 
 from canh.context import Context
+
+if TYPE_CHECKING:
+    from soc.delivery import Settings
+    from soc.known import KnownRules
 
 HELP = "tell people of alerts as delivery.yaml of the province says (until SIGTERM)"
 _LOOK_AGAIN_S = 3.0
@@ -27,63 +32,71 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
         if stop.wait(_LOOK_AGAIN_S):
             return 0
     logging.basicConfig(level=logging.INFO, format="canh deliver: %(message)s", stream=sys.stderr)
-    return _deliver(path, ctx, stop)
+    from soc.alone import alone
+    from soc.errors import DeliveryError
+
+    with alone(ctx.data_dir / "deliver.db.lock", "delivery", DeliveryError):  # two would tell everything twice
+        return _deliver(ctx, stop)
 
 
-def _deliver(path: Path, ctx: Context, stop: threading.Event) -> int:
-    from inventory import load as load_province
+def _deliver(ctx: Context, stop: threading.Event) -> int:
     from inventory.errors import OpsError
     from soc.cases import CaseStore
-    from soc.delivery import Deliverer, Settings, load
+    from soc.delivery import Deliverer
     from soc.hold_keeper import HoldKeeper
-    from soc.known import KnownRules
-    from soc.policy import documents
-    from soc.rulesets import libraries
+    from soc.inputs import fingerprint
 
+    log = logging.getLogger("canh.deliver")
     # What cannot be read is waited for as what is not there: receiving does not end for a slip in this file.
-    seen = _mark(path)
-    settings: Settings | None = None
-    while settings is None:
+    seen = fingerprint([ctx.province_dir])
+    following: Settings | None = None
+    while following is None:
         try:
-            settings = load(ctx.province_dir, load_province(ctx.province_dir))
+            following, known = _loaded(ctx)
         except OpsError as error:
-            logging.getLogger("canh.deliver").error("nobody is told of alerts: %s", error)
-            while _mark(path) == seen:
+            log.error("nobody is told of alerts: %s", error)
+            while fingerprint([ctx.province_dir]) == seen:
                 if stop.wait(_LOOK_AGAIN_S):
                     return 0
-            seen = _mark(path)
-    known = KnownRules(libraries(ctx.province_dir), documents(ctx.province))
+            seen = fingerprint([ctx.province_dir])
     holds = HoldKeeper(CaseStore(ctx.data_dir), ctx.data_dir)
+    looked = time.monotonic()
 
     def fresh() -> Settings | None:
-        nonlocal seen
-        now = _mark(path)
-        if now == seen:
+        """Other settings, when the file, or sites and units of the inventory, say other things than before."""
+        nonlocal seen, looked, known
+        if time.monotonic() - looked < _LOOK_AGAIN_S:
             return None
-        seen = now
+        looked, before, seen = time.monotonic(), seen, fingerprint([ctx.province_dir])
+        if before == seen:
+            return None
         try:
-            return load(ctx.province_dir, load_province(ctx.province_dir))
-        except OpsError as error:
-            logging.getLogger("canh.deliver").error("the settings changed and are not used: %s", error)
+            settings, known = _loaded(ctx)
+        except Exception as error:  # a defect that one file shows must not end what runs without it
+            log.error("the settings or the inventory changed and are not used: %s", error)
             return None
+        return None if settings == following else settings
 
-    following: Settings | None = settings
     while following is not None and not stop.is_set():
         deliverer = Deliverer(
             following,
             lambda: CaseStore(ctx.data_dir),
             ctx.data_dir,
             stop,
-            title_of=known.title_of,
+            title_of=lambda alert, language: known.title_of(alert, language),
             look_after_held=holds.look,
         )
         following = deliverer.run(fresh)
     return 0
 
 
-def _mark(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return 0, 0
-    return found.st_mtime_ns, found.st_size
+def _loaded(ctx: Context) -> tuple[Settings, KnownRules]:
+    """The settings and what rules are called, by the inventory as it is now. Raises OpsError."""
+    from inventory import load as load_province
+    from soc.delivery import load
+    from soc.known import KnownRules
+    from soc.policy import documents
+    from soc.rulesets import libraries
+
+    province = load_province(ctx.province_dir)
+    return load(ctx.province_dir, province), KnownRules(libraries(ctx.province_dir), documents(province))

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,8 +22,10 @@ from soc.delivery import Deliverer, ways
 from soc.delivery.message import Message
 from soc.delivery.settings import Channel, DeadMan, Heartbeat, Rate, Settings
 from soc.errors import DatabaseError, DeliveryError
+from tests.unit.pace import eventually
 from tests.unit.soc.alert_factory import NOW, alert
 from tests.unit.soc.delivery_servers import PASSWORD, Tls, mail_server, tls_of, web_server
+from tests.unit.soc.engine_support import ROOT
 from tests.unit.soc.test_delivery import Desk, Sent, mail_settings, message, secret, settings_of
 
 
@@ -262,6 +269,47 @@ def test_the_dead_man_does_not_storm_channels_that_fail(tmp_path: Path) -> None:
         desk.now += timedelta(seconds=1)
         desk.deliverer.vigil.watch()
     assert len(tries) == 4
+
+
+@pytest.mark.timeout(300)
+def test_the_process_hears_of_a_new_site_and_is_alone(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    province, data = tmp_path / "province", tmp_path / "data"
+    shutil.copytree(ROOT / "inventory/provinces/lab", province)
+    (province / "delivery.yaml").write_text(
+        "syslog: {s: {server: 127.0.0.1, port: 9, transport: udp}}\nroutes: {r: {to: [s], units: [thanh-hoa]}}"
+    )
+    command = [sys.executable, "-m", "canh", "--province", str(province), "--data", str(data), "deliver"]
+
+    def started() -> subprocess.Popen[str]:
+        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        request.addfinalizer(process.kill)
+        return process
+
+    def sent() -> int:
+        said = json.loads((data / "stats/deliver.json").read_text())
+        return int(said["channels"].get("s", {}).get("sent", 0))
+
+    process, cases = started(), CaseStore(data)
+    eventually((data / "stats/deliver.json").exists, "it said nothing")
+    other = started()
+    assert other.wait(120) == 2
+    assert other.stderr is not None and "another delivery works on this data directory" in other.stderr.read()
+    other.stderr.close()
+    site = province / "sites/stc.yaml"
+    site.write_text(site.read_text().replace("unit: stc\n", "unit: thanh-hoa\n"))
+    made: list[int] = []
+
+    def is_told() -> bool:
+        """It looks at the inventory now and then."""
+        made.append(1)
+        cases.deliver([alert(nonce=str(len(made)), device=f"d{len(made)}", site="stc")])
+        return sent() > 0
+
+    eventually(is_told, "the inventory was not read again")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    assert process.stderr is not None
+    process.stderr.close()
 
 
 # ---- what may stand in the settings, and what leaves

@@ -16,9 +16,10 @@ from monitoring.sessions import STEP
 from monitoring.spool import Spool, SpoolRecord
 from soc import scheduled
 from soc.alert import Alert
+from soc.alone import locked
 from soc.cases import CaseStore
 from soc.delivery import Queue
-from soc.detector import Cases, Detector
+from soc.detector import Cases, DetectError, Detector
 from soc.inputs import Inputs, Loaded
 from soc.outbox import Outbox
 from soc.scheduled.counts import Counts
@@ -166,6 +167,7 @@ def test_what_root_makes_belongs_to_who_runs_the_platform(tmp_path: Path) -> Non
     os.chown(tmp_path, 1234, 1234)
     for made in (Outbox(tmp_path / "detect.db"), Queue(tmp_path / "deliver.db"), Counts(tmp_path / "scheduled.db")):
         made.close()
+    os.close(locked(tmp_path / "detect.db.lock", "detector", DetectError))
     assert {path.stat().st_uid for path in tmp_path.iterdir()} == {1234}
 
 
