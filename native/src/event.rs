@@ -10,7 +10,7 @@ use std::cell::OnceCell;
 use ahash::RandomState;
 use memchr::{memchr, memchr2, memmem};
 use rsigma_eval::event::EventValue;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::windows;
 
@@ -96,8 +96,9 @@ impl<'a> Event<'a> {
     pub fn read(line: &'a [u8], hasher: &'a RandomState) -> Result<Event<'a>, String> {
         // Octets are looked at once for all the texts in them.
         let text = std::str::from_utf8(line).map_err(|error| error.to_string())?;
-        let document: Node<'a> = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        let Node::Map(fields) = document else { return Err("an event is a JSON object".into()) };
+        let mut reading = serde_json::Deserializer::from_str(text);
+        let whole = Document { octets: text.len() }.deserialize(&mut reading);
+        let fields = whole.and_then(|fields| reading.end().map(|()| fields)).map_err(|error| error.to_string())?;
         let (fields, evtx) = windows::flattened(fields);
         Ok(Self::of(fields, evtx, hasher))
     }
@@ -361,11 +362,41 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node<'de>, A::Error> {
-        let mut fields = Vec::with_capacity(32);
+        let mut fields = Vec::with_capacity(8);
         while let Some(Key(name)) = entries.next_key()? {
             fields.push((name, entries.next_value()?));
         }
         Ok(Node::Map(fields))
+    }
+}
+
+/// A whole event, in which room is made at once for the fields it may have.
+struct Document {
+    octets: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Document {
+    type Value = Fields<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Fields<'de>, D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Document {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("an event, a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Fields<'de>, A::Error> {
+        const OF_A_FIELD: usize = 32; // octets, name and value
+        let mut fields = Vec::with_capacity((self.octets / OF_A_FIELD).min(128));
+        while let Some(Key(name)) = entries.next_key()? {
+            fields.push((name, entries.next_value()?));
+        }
+        Ok(fields)
     }
 }
 

@@ -173,7 +173,8 @@ fn each_key(fields: &[(usize, bool)], values: &[Option<EventValue<'_>>], key: &m
     let long = key.len();
     let mut with = |text: &str| {
         if text.is_ascii() {
-            key.extend(text.chars().map(|letter| letter.to_ascii_lowercase()));
+            key.push_str(text);
+            key[long..].make_ascii_lowercase();
         } else {
             key.push_str(&text.to_lowercase());
         }
