@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help run down test setup check unit fuzz server lab browser bench golden pictures doctor logs lock packages-run packages-test
 export CANH_CACHE ?= $(HOME)/.cache/canh
+unexport PYTHONDONTWRITEBYTECODE
 CANH := .venv/bin/canh
 PYTEST := .venv/bin/pytest
 
@@ -29,7 +30,7 @@ check: setup ## format, lint, strict types, import directions
 	@.venv/bin/lint-imports
 
 unit: setup ## tests without root or network (under 90 s)
-	@$(PYTEST) tests/unit -q -n 2
+	@$(PYTEST) tests/unit -q -n 3 --dist worksteal
 
 fuzz: setup ## the properties on random examples, ROUNDS=5 times; stops at the first that fails
 	@tests/fuzz.sh

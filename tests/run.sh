@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CANH_LAB=${CANH_TEST_LAB:-test} CANH_DATA=$PWD/var/test CANH_CONSOLE_PORT=${CANH_TEST_PORT:-8543}
+unset PYTHONDONTWRITEBYTECODE # real processes are started by the hundred: not to be compiled anew each time
 canh=.venv/bin/canh
 step() { printf '\n== %s (%s s since start)\n' "$1" "$SECONDS"; }
 
@@ -14,7 +15,7 @@ if [ "${1:-all}" = all ]; then
     $canh rules check
     $canh rules test
     step "unit tests"
-    .venv/bin/pytest tests/unit -q -n 2
+    make --no-print-directory unit
     step "browser tests"
     .venv/bin/pytest tests/browser -q
     step "tests against a real Elasticsearch"

@@ -30,8 +30,14 @@ UNINTERESTING = (
 )
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.parent.name}/{case.stem}")
-def test_lines_give_their_documents(case: Path) -> None:
+@pytest.mark.parametrize("name", sorted({case.parent.parent.name for case in CASES}))
+def test_lines_give_their_documents(name: str) -> None:
+    for case in CASES:
+        if case.parent.parent.name == name:
+            _compare(case)
+
+
+def _compare(case: Path) -> None:
     documents = _documents(case)
     golden = case.with_suffix(".json")
     if os.environ.get("CANH_GOLDEN") == "write":
@@ -43,9 +49,8 @@ def test_lines_give_their_documents(case: Path) -> None:
         assert "event.id" not in document, "it is ours (docs/architecture.md)"
 
 
-@pytest.mark.parametrize("name", sorted(load().parsers))
-def test_every_parser_has_cases(name: str) -> None:
-    assert list((FOLDER / name / "tests").glob("*.log")), f"{name} has no tests/*.log"
+def test_every_parser_has_cases() -> None:
+    assert set(load().parsers) == {case.parent.parent.name for case in CASES}
 
 
 def _documents(case: Path) -> list[dict[str, Any]]:
