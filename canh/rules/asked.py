@@ -20,7 +20,17 @@ TELL_EVERY_S = 2.0
 def add_minutes(parser: argparse.ArgumentParser) -> None:
     """`--minutes`."""
     text = f"how long scheduled rules may be asked; what they do not come to is told (default {MINUTES})"
-    parser.add_argument("--minutes", type=float, default=MINUTES, metavar="N", help=text)
+    parser.add_argument("--minutes", type=_minutes, default=MINUTES, metavar="N", help=text)
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = -1.0
+    if not 0 < minutes < float("inf"):
+        raise argparse.ArgumentTypeError(f"minutes, more than none, not {text!r}")
+    return minutes
 
 
 def asked_again(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SLICE = timedelta(hours=6)  # after each of them progress can be told
 DAYS = 14  # without --from and --days
+MOST_DAYS = 366
 _MOST_LISTED = 12
 
 
@@ -40,16 +41,22 @@ def add_past(parser: argparse.ArgumentParser) -> None:
     """How much of the past is looked at."""
     add_span(parser)
     text = f"the last days that are stored (default {DAYS})"
-    parser.add_argument("--days", type=int, choices=range(1, 367), metavar="N", help=text)
+    parser.add_argument("--days", type=_days, metavar="N", help=text)
     add_minutes(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
 
 
+def _days(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"1 to {MOST_DAYS} days, not {text!r}")
+    return int(text)
+
+
 def run(args: argparse.Namespace, ctx: Context) -> int:
     library = library_of(ctx)
-    files = [file for name in args.what if Path(name).exists() for file in documents_in(Path(name))]
-    names = [name for name in args.what if not Path(name).exists()]
-    files += args.filter
+    files = [file for name in args.what if _is_path(name) for file in documents_in(Path(name))]
+    names = [name for name in args.what if not _is_path(name)]
+    files += [file for path in args.filter for file in documents_in(path)]
     if files and names:
         from soc.sigma.errors import RuleError
 
@@ -75,10 +82,25 @@ def library_of(ctx: Context) -> Library:
     return Library(rules=rules, placeholders=values, generated=generated, scheduled=scheduled)
 
 
+def _is_path(name: str) -> bool:
+    """Whether a file or folder is meant and no rule."""
+    return Path(name).exists() or "/" in name or name.endswith((".yml", ".yaml"))
+
+
 def documents_in(place: Path) -> list[Path]:
-    """The rule files of a file or folder."""
+    """The rule files of a file or folder. Raises RuleError when there is none."""
+    from soc.sigma.errors import RuleError
+
     if place.is_file():
         return [place]
+    if not place.is_dir():
+        raise RuleError("there is no such file or folder", where=place, fix="name a rule file, or the folder of one")
+    if not (found := _documents_below(place)):
+        raise RuleError("no rule file (*.yml) is in it", where=place, fix="name a rule file, or the folder of one")
+    return found
+
+
+def _documents_below(place: Path) -> list[Path]:
     return sorted(p for p in place.rglob("*.y*ml") if p.suffix in (".yml", ".yaml") and "tests" not in p.parts)
 
 
@@ -101,7 +123,7 @@ def replayed(plan: Plan, ctx: Context, args: argparse.Namespace) -> tuple[Effect
         span = f"{there[0]:%Y-%m-%d %H:%M}Z to {there[1]:%Y-%m-%d %H:%M}Z"
         print(f"canh rules: nothing is stored of that time, only of {span}", file=sys.stderr)
         return ()
-    if args.start and low < there[0]:
+    if (args.start or args.days) and low < there[0]:
         print(
             f"canh rules: the store begins at {there[0]:%Y-%m-%d %H:%M}Z: of before, nothing is known", file=sys.stderr
         )

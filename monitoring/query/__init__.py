@@ -10,7 +10,7 @@ DSL); nothing of a query is ever pasted into it.
 """
 
 from monitoring.query._fold import fold, forms, forms_of
-from monitoring.query._parse import parse
+from monitoring.query._parse import parse, unfit
 from monitoring.query._time import moment
 from monitoring.query._tree import (
     All,
@@ -45,4 +45,5 @@ __all__ = [
     "forms_of",
     "moment",
     "parse",
+    "unfit",
 ]

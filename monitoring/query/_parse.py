@@ -174,13 +174,8 @@ class _Reader:
 
     def _check(self, item: Whatever, field: str, kind: str, value: str) -> None:
         """Raises QueryError when a value cannot be of the field's type."""
-        reads = _KINDS.get(kind)
-        if reads is None:
-            return
-        try:
-            reads[0](value)
-        except (ValueError, QueryError) as error:
-            raise self._error(item, f"{value!r} is no {reads[1]}, which {field} is", reads[2]) from error
+        if why := unfit(field, value):
+            raise self._error(item, why, _KINDS[kind][2])
 
     def _refuse_pattern(self, item: Whatever, field: str) -> None:
         kind = ecs.field_type(field).kind if field else "text"
@@ -191,6 +186,18 @@ class _Reader:
 
     def _error(self, item: Whatever, what: str, fix: str) -> QueryError:
         return _at(self._query, item.pos or 0, what, fix)
+
+
+def unfit(field: str, value: str) -> str:
+    """Why a value cannot be of the field's type; "" when it can."""
+    reads = _KINDS.get(ecs.field_type(field).kind)
+    if reads is None:
+        return ""
+    try:
+        reads[0](value)
+    except (ValueError, QueryError):
+        return f"{value!r} is no {reads[1]}, which {field} is"
+    return ""
 
 
 def _next_day(day: str) -> str:

@@ -57,7 +57,9 @@ def draft(
     ]
     try:
         for document in documents:
-            filter_of(yaml.safe_load(_dumped([document])), Origin(path=Path()), today)
+            said = filter_of(yaml.safe_load(_dumped([document])), Origin(path=Path()), today)
+            if said.is_expired(today):
+                raise KeepError(f"it would be over since {said.expires}", fix="give a day to come with --expires")
     except FilterError as error:
         raise KeepError(str(error)) from error
     slug = _SLUG.sub("-", (targets[0].origin.path.parent.name or targets[0].title).lower()).strip("-")[:60]

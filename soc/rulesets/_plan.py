@@ -7,7 +7,7 @@ community rules need not be matched to see what one does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -76,7 +76,13 @@ class Library:
         ids = {name for path in files for name in _written(path)}
         kept = [r for r in self.rules.all if r.id not in ids and r.origin.path.resolve() not in given]
         after = self._loaded([*_paths(kept), *self._filters(), *files])
-        refused = (*(r for r in after.refused if r.origin.path.resolve() in given), *refused)
+        refused = (
+            *self._spoilt(after, files),
+            *(r for r in after.refused if r.origin.path.resolve() in given),
+            *refused,
+        )
+        if over := [f for f in after.expired if f.origin.path.resolve() in given]:
+            raise RuleError(f"the filter is over since {over[0].expires}", where=over[0].origin, fix="give another day")
         filtered = [f for f in after.filters if f.origin.path.resolve() in given]
         names = {name for f in filtered for name in f.rules}
         ids |= {r.id for r in after.all if names & {r.id, r.name, r.title}}
@@ -91,6 +97,14 @@ class Library:
         after = self._part(after, before_ids | after_ids, files)
         told = _told(before, after, {r for rules in (self.rules, after) for r in _above(rules, ids)})
         return Plan(before=before, after=after, told=told, is_change=True, refused=refused, asked=asked)
+
+    def _spoilt(self, after: RuleSet, files: Sequence[Path]) -> Iterable[Refusal]:
+        """Why rules in use cannot be used with a filter of `files`, told of the filter."""
+        new = [r for r in after.refused if r not in self.rules.refused]
+        given = {path.resolve(): path for path in files}
+        mine = [f.origin for f in after.filters if f.origin.path.resolve() in given]
+        bad = [r for r in new if r.origin.path.resolve() not in given and not r.reason.startswith("it refers to")]
+        return [replace(one, origin=mine[0]) for one in bad if mine]
 
     def _part(self, rules: RuleSet, ids: set[str], more: Sequence[Path] = ()) -> RuleSet:
         places = [r.origin.path for r in rules.all if r.id in ids]
@@ -132,8 +146,8 @@ def _above(rules: RuleSet, ids: Iterable[str]) -> set[str]:
 def _written(path: Path) -> list[str]:
     """What the rules in a file are known by; nothing when it cannot be read, which loading it will tell."""
     try:
-        documents = list(yaml.safe_load_all(path.read_bytes()))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):  # ValueError: a day that is none
+        documents = list(yaml.load_all(path.read_bytes(), yaml.BaseLoader))  # a day that is none is text here
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return []
     rules = [d for d in documents if isinstance(d, dict) and ("detection" in d or "correlation" in d)]
     rules = [d for d in rules if not is_scheduled(d)]

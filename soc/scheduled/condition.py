@@ -13,12 +13,14 @@ from fnmatch import fnmatchcase
 from ipaddress import ip_network
 from typing import Any as Whatever
 
-from monitoring.query import All, Any, Between, Everything, Exists, Network, Node, Not, Term, Text, Wildcard
+from monitoring import ecs
+from monitoring.query import All, Any, Between, Everything, Exists, Network, Node, Not, Term, Text, Wildcard, unfit
 from soc.sigma.tables import log_sources
 
 _TOKEN = re.compile(r"\(|\)|[^\s()]+")
 _STAR, _ONE = "\0*", "\0?"
 _BOUNDS = {"gt": (True, False), "gte": (True, True), "lt": (False, False), "lte": (False, True)}
+_ORDERED = ("long", "float", "date")  # types of fields
 _NEVER = r"[^\s\S]"  # what an empty placeholder leaves (`soc.sigma.expand`)
 
 
@@ -83,7 +85,11 @@ def _value(key: str, field: str, kind: str, value: Whatever) -> Node:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if value is None:
         return Not(Exists(field))
+    type_of = ecs.field_type(field).kind
     if kind in _BOUNDS:
+        if type_of not in _ORDERED:
+            raise ConditionError(f"{key}: a store orders numbers and times only, and {field} is none")
+        _must_fit(key, field, text)
         is_low, is_in = _BOUNDS[kind]
         return Between(field, text, None, is_in, True) if is_low else Between(field, None, text, True, is_in)
     if kind == "cidr":
@@ -101,8 +107,16 @@ def _value(key: str, field: str, kind: str, value: Whatever) -> Node:
     if kind in ("contains", "startswith"):
         parts = [*parts, _STAR]
     if any(part in (_STAR, _ONE) for part in parts):
+        if type_of in (*_ORDERED, "boolean", "ip"):
+            raise ConditionError(f"{key}: a store finds patterns in text only; ask for values, |gt or |cidr")
         return Wildcard(field, tuple(parts))
+    _must_fit(key, field, "".join(parts))
     return Term(field, "".join(parts))
+
+
+def _must_fit(key: str, field: str, value: str) -> None:
+    if why := unfit(field, value):
+        raise ConditionError(f"{key}: {why}")
 
 
 def _parts(text: str) -> list[str]:

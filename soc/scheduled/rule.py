@@ -28,6 +28,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from monitoring import ecs
 from monitoring.query import Node
 from soc.alert import Level
 from soc.placeholders import Placeholders
@@ -147,6 +148,9 @@ def scheduled_of(document: Mapping[str, Any], origin: Origin, text: str, placeho
     if (says.kind in _NEEDS_FIELD) != bool(says.field):
         which = "needs" if says.kind in _NEEDS_FIELD else "takes no"
         raise ScheduleError(f"canh.{KEY}.field: {says.kind} {which} field")
+    for name in (*says.group_by, *filter(None, [says.field])):
+        if ecs.field_type(name).kind == "text":
+            raise ScheduleError(f"canh.{KEY}: {name} is running text: nothing is counted by it")
     if (says.kind is Kind.ABSENT) != bool(silent_for):
         raise ScheduleError(f"canh.{KEY}.silent_for: for {Kind.ABSENT}, and only for it, how long nothing may come")
     if not timedelta(minutes=1) <= spans["every"] <= timedelta(days=7):

@@ -97,6 +97,63 @@ def test_what_is_no_filter_is_told(province: Path, data: Path, case: str, capsys
     assert_golden(case, capsys.readouterr().err.strip())
 
 
+def test_a_filter_that_spoils_the_rule_is_told_with_its_reason(
+    province: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(province, data, "filter", "refused", "--where", "user.name|re=[", "--yes", "--no-replay") == 2
+    assert_golden("filter-spoils-the-rule", capsys.readouterr().err.split("\n\n")[1].strip())
+    assert not (province / "rules/filters").exists()
+
+
+def test_a_filter_that_is_over_is_not_kept(
+    province: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("filter", "refused", "--where", "user.name=an")
+    assert said(province, data, *words, "--yes", expires="2020-01-01") == 2
+    assert_golden("filter-over", capsys.readouterr().err.strip())
+    assert said(province, data, *words, "--yes", "--no-replay") == 0
+    (kept,) = (province / "rules/filters").iterdir()
+    kept.rename(tmp_path / "old.yml")
+    (tmp_path / "old.yml").write_text((tmp_path / "old.yml").read_text("utf-8").replace(SOON, "2020-01-01"), "utf-8")
+    capsys.readouterr()
+    assert said(province, data, "replay", "--filter", str(tmp_path / "old.yml")) == 2
+    assert "the filter is over since 2020-01-01" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("--days", "0"), ("--days", "many"), ("--minutes", "0"), ("--minutes", "nan")])
+def test_how_much_is_looked_at_is_more_than_nothing(province: Path, data: Path, words: tuple[str, str]) -> None:
+    with pytest.raises(SystemExit):
+        said(province, data, "replay", "refused", *words)
+
+
+def test_what_is_not_there_is_told(
+    province: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (
+        ("replay", "no/such.yml"),
+        ("add", "no/such.yml", "--as", "x/y"),
+        ("replay", "--filter", "no/such.yml"),
+    ):
+        assert said(province, data, *words) == 2
+        assert_golden("replay-no-such-file", capsys.readouterr().err.strip())
+    (tmp_path / "nothing").mkdir()
+    assert said(province, data, "add", str(tmp_path / "nothing"), "--as", "x/y") == 2
+    assert "no rule file" in capsys.readouterr().err
+
+
+def test_days_of_which_nothing_is_stored_are_not_called_quiet(
+    province: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(province, data, "replay", "refused", "--from", "2030-01-01") == 0
+    out, err = capsys.readouterr()
+    assert out == "" and "nothing is stored of that time, only of 2026-11-22 13:00Z" in err
+    assert said(province, data, "replay", "refused", "--from", "2026-01-01") == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) and "the store begins at 2026-11-22 13:00Z" in err
+    assert said(province, data, "replay", "refused", "--from", "2026-01-01", "--days", "3") == 2
+    assert_golden("replay-days-and-from", capsys.readouterr().err.strip())
+
+
 def test_a_filter_ends_within_a_year(province: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert said(province, data, "filter", "refused", "--disable", "--yes", expires="2099-01-01") == 2
     assert "more than a year ahead" in capsys.readouterr().err

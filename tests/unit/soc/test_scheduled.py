@@ -243,6 +243,8 @@ WRONG = {
     "learns longer than it looks": ({"learn": "40d"}, "over"),
     "silence of another kind": ({"silent_for": "1h"}, "silent_for"),
     "an unknown key": ({"evry": "1h"}, "evry"),
+    "values of running text": ({"field": "message"}, "running text"),
+    "groups of running text": ({"group-by": ["event.original"]}, "running text"),
 }
 
 
@@ -260,6 +262,12 @@ def test_what_cannot_be_scheduled_is_refused_with_its_reason(case: str) -> None:
         ({"user.name|base64": "x"}, "base64"),
         ({"source.ip|cidr": "10.0.0.1/8"}, "host bits"),
         ({"user.name|expand": "%nobody_knows%"}, "unknown placeholder"),
+        ({"source.port|gt": "many"}, "'many' is no whole number"),
+        ({"source.port": "ssh"}, "'ssh' is no whole number"),
+        ({"source.port|startswith": "2"}, "patterns in text only"),
+        ({"source.ip": "10.0.0.0/8"}, "is no address"),
+        ({"source.ip|startswith": "10."}, "patterns in text only"),
+        ({"user.name|gt": 5}, "orders numbers and times only"),
     ],
 )
 def test_a_detection_no_store_can_answer_is_refused(selection: dict[str, str], says: str, tmp_path: Path) -> None:
