@@ -3,6 +3,7 @@
 - our rules on the lab's ordinary lines, and the community's on the same: CPU seconds of this process;
 - `canh rules eval` and `rsigma engine eval` as commands, the same rules and events, one core, the shortest of some
   rounds taken in turn; the time with no events at all is taken off for the rate;
+- both sets on each kind of line that the parse bench knows, by itself;
 - what more rules cost; how long loading takes.
 
 rsigma is looked for on PATH, or where CANH_RSIGMA says; without it its columns are left out. Without the community's
@@ -29,7 +30,7 @@ from monitoring.spool import Received, Spool, SpoolReader
 from soc import placeholders
 from soc.detection import Detection
 from soc.sigma import OWN_RULES, Matcher, RuleSet, encode, load
-from tests.bench import sigma_sets
+from tests.bench import bench_parse, sigma_sets
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCH = 500
@@ -52,11 +53,14 @@ def main() -> None:
     rules = load([OWN_RULES], values)
     _said("our rules loaded", time.process_time() - began, f"{len(rules.rules)} + {len(rules.correlations)}")
     with tempfile.TemporaryDirectory(prefix="canh-bench-") as folder:
-        events = _benign(Pipeline(province, Path(folder)), Path(folder), 40_000)
+        pipeline = Pipeline(province, Path(folder))
+        events = _benign(pipeline, Path(folder), 40_000)
+        kinds = _kinds(pipeline, 4000)
     encoded = [encode(event) for event in events]
     _rate("our rules, benign lab lines: engine alone", len(events), lambda: _match(rules, encoded))
     _rate("our rules, benign lab lines: detection", len(events), lambda: _detect(rules, events))
-    _community(values, encoded)
+    _each_kind("our rules", rules, kinds)
+    _community(values, encoded, kinds)
     print(f"{'memory at most':<58} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:>10.0f} MB")
 
 
@@ -85,6 +89,20 @@ def _benign(pipeline: Pipeline, folder: Path, n: int) -> list[Event]:
     return events
 
 
+def _kinds(pipeline: Pipeline, n: int) -> dict[str, list[bytes]]:
+    """Events of the parse bench's lines, `n` of each kind, parsed and with the facts of the lab's inventory."""
+    return {
+        kind: [encode(pipeline.event_of(bench_parse.record(shape.format(n=at), at))) for at in range(n)]
+        for kind, shape in bench_parse.KINDS.items()
+    }
+
+
+def _each_kind(said: str, rules: RuleSet, kinds: dict[str, list[bytes]]) -> None:
+    for kind, lines in kinds.items():
+        what = f"{said}, {kind} ({len(lines[0]):,} B): engine alone"
+        _rate(what, len(lines), lambda lines=lines: _match(rules, lines))  # type: ignore[misc]
+
+
 def _match(rules: RuleSet, encoded: list[bytes]) -> int:
     matcher = Matcher(rules)
     return sum(1 for start in range(0, len(encoded), BATCH) for _ in matcher.match(encoded[start : start + BATCH]))
@@ -98,7 +116,7 @@ def _detect(rules: RuleSet, events: list[Event]) -> int:
     return detection.matches
 
 
-def _community(values: dict[str, tuple[str, ...]], benign: list[bytes]) -> None:
+def _community(values: dict[str, tuple[str, ...]], benign: list[bytes], kinds: dict[str, list[bytes]]) -> None:
     if not sigma_sets.are_here():
         print("community rules and recordings: not here (CANH_SIGMA names their folder)")
         return
@@ -107,6 +125,7 @@ def _community(values: dict[str, tuple[str, ...]], benign: list[bytes]) -> None:
         files = sigma_sets.rules_into(folder / "rules")
         rules = _loading(folder, values)
         _rate("community rules, benign lab lines: engine alone", len(benign), lambda: _match(rules, benign))
+        _each_kind("community rules", rules, kinds)
         recordings = list(sigma_sets.recordings())
         for said, lines in recordings:
             _rate(f"community rules, {said}: engine alone", len(lines), lambda lines=lines: _match(rules, lines))  # type: ignore[misc]

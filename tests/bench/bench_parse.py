@@ -54,7 +54,7 @@ def main() -> None:
     pipeline = Pipeline(load(ROOT / "inventory/provinces/lab"), Path("/nonexistent"))
     print(f"{'line':24} {'events/CPU-s':>12} {'us each':>8} {'floor':>10} {'of floor':>8}")
     for kind, shape in KINDS.items():
-        records = [_record(shape.format(n=n), n) for n in range(LINES)]
+        records = [record(shape.format(n=n), n) for n in range(LINES)]
         ours = _rate(records, pipeline.event_of)
         floor = _rate(records, _floor)
         print(f"{kind:24} {ours:12,.0f} {1e6 / ours:8.1f} {floor:10,.0f} {ours / floor:8.1%}")
@@ -76,7 +76,7 @@ def _floor(record: SpoolRecord) -> Event:
     return Event({"event.original": text, "message": text.split(" ", 7)[-1], "words": tuple(text.split())})
 
 
-def _record(line: str, number: int) -> SpoolRecord:
+def record(line: str, number: int) -> SpoolRecord:
     received = datetime(2026, 11, 22, 3, 20, 1, tzinfo=UTC)
     return SpoolRecord(number, number + 1, UUID(int=1), received, "10.250.0.3", 514, "syslog-tcp", line.encode())
 
