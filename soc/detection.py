@@ -172,6 +172,7 @@ class Detection:
             "groups_evicted": counts["groups_evicted"] + (shelf.counts["groups_evicted"] if shelf else 0),
             "copies_evicted": shelf.counts["copies_evicted"] if shelf else 0,
             "episodes_evicted": self.episodes.counts["episodes_evicted"],
+            "episodes_gathered": self.episodes.counts["episodes_gathered"],
             "waiting": len(self.pending.held),
             "groups": shelf.groups.total() if shelf else self.correlator.groups,
             "groups_in_memory": self.correlator.groups,

@@ -23,6 +23,7 @@ from soc.sigma.window import Entry
 
 MOST_EVENTS = 100  # copies an alert keeps
 MOST_EPISODES = 20_000
+MOST_OF_A_RULE = 500  # running at once; what more there is are one alert a site: nobody reads thousands
 _NAMESPACE = UUID("6f0e5d5a-3f0b-5d0c-9a53-9f4f3c2f7e11")  # of alert ids
 _LAST = "\U0010ffff"  # behind every rule's id
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -68,8 +69,10 @@ class EpisodeChanges:
 class Episodes:
     """Those that may still grow, by rule and key."""
 
-    def __init__(self, most: int = MOST_EPISODES) -> None:
+    def __init__(self, most: int = MOST_EPISODES, most_of_a_rule: int = MOST_OF_A_RULE) -> None:
         self._open: OrderedDict[tuple[str, str], Episode] = OrderedDict()
+        self._of_rule: Counter[str] = Counter()
+        self._most_of_a_rule = most_of_a_rule
         self._changes = EpisodeChanges()
         self._most = most
         self.raised = 0
@@ -84,7 +87,12 @@ class Episodes:
         key = json.dumps([device, stranger, *group], ensure_ascii=False)
         if stranger and "host.ip" not in rule.group_by:  # else alerts of two strangers would be told as one
             group += (("host.ip", stranger),)
-        episode = self._running(rule.id, key, at, received)
+        episode, site = self._running(rule.id, key, at, received), event.text("canh.site")
+        if episode is None and self._of_rule[rule.id] >= self._most_of_a_rule:
+            self.counts["episodes_gathered"] += 1
+            device, group = "", (("further", f"> {self._most_of_a_rule}"),)
+            key = json.dumps(["further", site], ensure_ascii=False)
+            episode = self._running(rule.id, key, at, received)
         if episode is None:
             episode = self._begin(
                 Episode(
@@ -96,7 +104,7 @@ class Episodes:
                     is_silent=False,
                     key=key,
                     device=device,
-                    site=event.text("canh.site"),
+                    site=site,
                     group=group,
                     matches=matches,
                     start_us=at,
@@ -182,6 +190,7 @@ class Episodes:
         """Put running ones back, in the order they were last touched."""
         for episode in episodes:
             self._open[episode.rule_id, episode.key] = episode
+            self._of_rule[episode.rule_id] += 1
 
     def __len__(self) -> int:
         return len(self._open)
@@ -206,6 +215,7 @@ class Episodes:
             self._end(next(iter(self._open.values())))
             self.counts["episodes_evicted"] += 1
         self._open[episode.rule_id, episode.key] = episode
+        self._of_rule[episode.rule_id] += 1
         self._changes.begun.add(episode.alert_id)
         self.raised += not episode.is_silent
         return episode
@@ -219,6 +229,9 @@ class Episodes:
 
     def _end(self, episode: Episode) -> None:
         del self._open[episode.rule_id, episode.key]
+        self._of_rule[episode.rule_id] -= 1
+        if not self._of_rule[episode.rule_id]:
+            del self._of_rule[episode.rule_id]
         self._changes.ended.add(episode.alert_id)
 
 

@@ -63,6 +63,7 @@ _LET_GO = {
     "groups_evicted": "groups of correlations let go",
     "entries_evicted": "matches let go from full groups",
     "episodes_evicted": "episodes ended early",
+    "episodes_gathered": "matches of rules with hundreds of alerts at once, told as one a site",
     "copies_evicted": "copies of events let go before an alert could keep them",
     "values_cut": "values of one field too many to count each",
     "without_group": "matches without any field of group-by, in no group",

@@ -206,3 +206,43 @@ def test_alerts_of_strangers_say_whose_they_are_so_that_people_are_told_of_each(
     found = episodes(run(rules, seen))
     assert [(dict(e.group)["host.ip"], e.count) for e in found] == [("192.0.2.1", 2), ("192.0.2.2", 1)]
     assert "host.ip" not in dict(episodes(run(rules, [failed(9, 0)]))[0].group)
+
+
+def test_a_flood_of_groups_is_some_alerts_and_one_a_site(tmp_path: Path) -> None:
+    rules = rules_of(tmp_path, LOUD)
+    detection = Detection(rules, timedelta(seconds=2))
+    detection.episodes = Episodes(most_of_a_rule=10)
+    sites = ("dc", "hh")
+    for n in range(100):
+        detection.take([failed(n, n * 0.1, source__ip=f"10.1.0.{n}", canh__site=sites[n % 2])], START)
+    detection.take([failed(500, 11, source__ip="10.1.0.3")], START)
+    found = episodes(detection)
+    assert sorted(e.count for e in found) == [1] * 9 + [2, 45, 45]
+    assert {(e.site, e.device, e.group) for e in found if e.count == 45} == {
+        (site, "", (("further", "> 10"),)) for site in sites
+    }
+    assert detection.counters()["episodes_gathered"] == 90
+    detection.advance(detection.clock_us + 400_000_000, START)
+    detection.take([failed(501, 500, source__ip="10.1.0.99")], START)
+    assert [dict(e.group)["source.ip"] for e in episodes(detection)] == ["10.1.0.99"]
+
+
+def test_a_flood_is_gathered_the_same_after_a_kill(tmp_path: Path) -> None:
+    rules, path = rules_of(tmp_path / "rules", LOUD), tmp_path / "detect.db"
+    facts: list[set[tuple[object, ...]]] = []
+    for kills in ((), (7, 30)):
+        path.unlink(missing_ok=True)
+        store, outbox, detection = Remembered(), Outbox(path), Detection(rules, timedelta(seconds=2))
+        outbox.restore(detection)
+        for n in range(60):
+            if n in kills:
+                outbox.close()
+                outbox, detection = Outbox(path), Detection(rules, timedelta(seconds=2))
+                outbox.restore(detection)
+            detection.episodes._most_of_a_rule = 10
+            detection.take([failed(n, n, source__ip=f"10.1.0.{n}")], START)
+            outbox.commit(detection, {}, {}, {})
+        store.deliver(outbox.undelivered())
+        outbox.close()
+        facts.append(store.facts())
+    assert facts[0] == facts[1] and len(facts[0]) == 11
