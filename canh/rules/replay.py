@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SLICE = timedelta(hours=6)  # after each of them progress can be told
 DAYS = 14  # without --from and --days
 MOST_DAYS = 366
+RULE_FILES = (".yml", ".yaml")
 _MOST_LISTED = 12
 
 
@@ -84,15 +85,17 @@ def library_of(ctx: Context) -> Library:
 
 def _is_path(name: str) -> bool:
     """Whether a file or folder is meant and no rule."""
-    return Path(name).exists() or "/" in name or name.endswith((".yml", ".yaml"))
+    return Path(name).exists() or "/" in name or name.endswith(RULE_FILES)
 
 
 def documents_in(place: Path) -> list[Path]:
     """The rule files of a file or folder. Raises RuleError when there is none."""
     from soc.sigma.errors import RuleError
 
-    if place.is_file():
+    if place.is_file() and place.suffix in RULE_FILES:
         return [place]
+    if place.is_file():
+        raise RuleError("it is no rule file (*.yml)", where=place, fix="unpack an archive, and name the folder")
     if not place.is_dir():
         raise RuleError("there is no such file or folder", where=place, fix="name a rule file, or the folder of one")
     if not (found := _documents_below(place)):
@@ -101,7 +104,7 @@ def documents_in(place: Path) -> list[Path]:
 
 
 def _documents_below(place: Path) -> list[Path]:
-    return sorted(p for p in place.rglob("*.y*ml") if p.suffix in (".yml", ".yaml") and "tests" not in p.parts)
+    return sorted(p for p in place.rglob("*.y*ml") if p.suffix in RULE_FILES and "tests" not in p.parts)
 
 
 def replayed(plan: Plan, ctx: Context, args: argparse.Namespace) -> tuple[Effect, ...]:

@@ -56,7 +56,10 @@ def _import(args: argparse.Namespace, ctx: Context) -> int:
 def _sets(args: argparse.Namespace, ctx: Context) -> int:
     from soc.rulesets import reports
 
-    for report in reports(ctx.data_dir):
+    found = tuple(reports(ctx.data_dir))
+    if not found:
+        print("canh rules: no set is in place; canh rules import takes one in", file=sys.stderr)
+    for report in found:
         by = report.by("outcome")
         if ctx.json:
             said = {"name": report.name, "source": report.source, "imported_at": report.imported_at, **by}

@@ -139,6 +139,9 @@ def test_what_is_not_there_is_told(
     (tmp_path / "nothing").mkdir()
     assert said(province, data, "add", str(tmp_path / "nothing"), "--as", "x/y") == 2
     assert "no rule file" in capsys.readouterr().err
+    (tmp_path / "set.tar.gz").write_bytes(b"\x1f\x8b")
+    assert said(province, data, "replay", str(tmp_path / "set.tar.gz")) == 2
+    assert "unpack an archive" in capsys.readouterr().err
 
 
 def test_days_of_which_nothing_is_stored_are_not_called_quiet(
