@@ -227,7 +227,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text() | values.map(lambda v: yaml.dump(v, Dumper=yaml.CSafeDumper, allow_unicode=True)) | st.binary())
 def test_no_text_makes_the_loader_stumble(text: str | bytes, demo: Path) -> None:
     raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
@@ -238,7 +238,7 @@ def test_no_text_makes_the_loader_stumble(text: str | bytes, demo: Path) -> None
     json.dumps([f.as_json() for f in findings])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=st.data(),
     name=st.sampled_from(FILES),

@@ -75,7 +75,7 @@ def province_of(folder: Folder, allocations: Allocations) -> Province:
     return assemble(folder, expand(folder), allocations)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(before=some_sites(), after=some_sites())
 def test_adding_and_removing_sites_never_renumbers_another(
     before: dict[str, SiteDoc], after: dict[str, SiteDoc]
@@ -95,7 +95,7 @@ def test_adding_and_removing_sites_never_renumbers_another(
     assert {s for s in old.segments.values() if s.site in unchanged} <= set(new.segments.values())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(steps=st.lists(st.tuples(some_sites(), st.booleans()), min_size=1, max_size=3))
 def test_no_two_things_share_an_address_or_an_interface(steps: list[tuple[dict[str, SiteDoc], bool]]) -> None:
     allocations = EMPTY

@@ -197,7 +197,7 @@ def test_a_damaged_line_of_the_cases_is_read_alike() -> None:
             _agree(line[:start] + chance.choice(NOISE) + line[start + chance.randrange(3) :])
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(text=any_header, damage=damages, received=of(MOMENTS), zone=of(ZONES))
 def test_a_header_of_any_shape_is_read_alike(
     text: str, damage: list[tuple[float, int, str]], received: datetime, zone: tzinfo
@@ -208,7 +208,7 @@ def test_a_header_of_any_shape_is_read_alike(
     _agree(text, received, zone)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(when=st.datetimes(datetime(2025, 10, 1), datetime(2028, 4, 1)), zone=of(ZONES), apart=st.integers(-800, 800))
 def test_the_year_that_a_line_leaves_out_is_the_same(when: datetime, zone: tzinfo, apart: int) -> None:
     received = when.replace(tzinfo=UTC) + timedelta(hours=apart * 11)

@@ -226,7 +226,7 @@ def test_a_killed_writer_leaves_every_event_once(tmp_path: Path) -> None:
     chance = random.Random(20261122)
     context = multiprocessing.get_context("fork")
     seen = 0
-    for _ in range(12):
+    for _ in range(8):
         process = context.Process(target=_write_for_ever, args=(tmp_path,), daemon=True)
         process.start()
         until = time.monotonic() + chance.uniform(0.05, 0.5)

@@ -126,7 +126,7 @@ def test_rows_come_newest_first_in_whole_groups_wherever_they_stood(tmp_path: Pa
         patch.setattr(_merging, "ROWS", 8)
         patch.setattr(_merging, "MOST_HELD", most_held)
 
-        @settings(max_examples=40, deadline=None)
+        @settings(max_examples=20, deadline=None)
         @given(minutes=st.lists(st.lists(st.integers(-3000, 3000), min_size=1, max_size=30), min_size=1, max_size=6))
         def law(minutes: list[list[int]]) -> None:
             folder = tmp_path / uuid4().hex

@@ -97,13 +97,13 @@ def assert_laws(running: Tree, intended: Tree, platform: Platform) -> None:
     assert not diff(applied(running, found.change, platform), intended, platform)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(frr_trees(), frr_trees())
 def test_the_change_reaches_intended_and_the_rollback_returns(running: Tree, intended: Tree) -> None:
     assert_laws(running, intended, FRR)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(other_trees(), other_trees())
 def test_the_laws_hold_where_order_matters(running: Tree, intended: Tree) -> None:
     assert_laws(running, intended, OTHER)

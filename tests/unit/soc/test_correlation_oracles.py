@@ -44,7 +44,7 @@ RSIGMA = os.environ.get("CANH_RSIGMA", "")
 Document = dict[str, Any]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(correlation_documents(), events())
 def test_a_full_scan_finds_what_windows_find(document: Document, seen: list[Seen]) -> None:
     correlations = correlations_of([document])
