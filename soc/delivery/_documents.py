@@ -16,6 +16,7 @@ _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST = timedelta(days=366)
 _NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 Name = Annotated[str, Field(pattern=_NAME)]
+Owner = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,199}$")]  # of a name as long as an inventory takes
 Levels = Literal["low", "medium", "high", "critical"]
 
 
@@ -149,7 +150,7 @@ class RouteDoc(_Doc):
     sites: list[str] = []
     units: list[str] = []
     rules: list[str] = []  # ids
-    owners: list[Name] = []  # as in the tag canh.owner.<who>
+    owners: list[Owner] = []  # as in the tag canh.owner.<who>
     quiet: QuietDoc | None = None
     again_after: Span = "1h"  # an episode of the same rule, device and group sooner than this is not told again
 

@@ -329,6 +329,12 @@ def test_settings_that_would_stop_or_storm_are_refused(tmp_path: Path, why: str)
         settings_of(tmp_path, CHANNEL + WRONG[why])
 
 
+def test_an_owner_may_have_as_long_a_name_as_an_inventory_takes(tmp_path: Path) -> None:
+    owner = "trung-tam-cong-nghe-thong-tin-va-truyen-thong-so-khoa-hoc-va-cong-nghe-tinh"
+    (route,) = settings_of(tmp_path, CHANNEL + f"routes: {{r: {{to: [a], owners: [{owner}]}}}}").routes
+    assert route.owners == {owner}
+
+
 @pytest.mark.parametrize(
     ("field", "value", "sent"),
     [
