@@ -110,12 +110,7 @@ def make_file(path: Path) -> None:
 
 def _engine(url: str) -> Engine:
     engine = create_engine(
-        url,
-        pool_pre_ping=not url.startswith("sqlite"),
-        pool_size=5,
-        max_overflow=5,
-        pool_timeout=30,
-        hide_parameters=True,  # an error would show events, and what stands in them
+        url, pool_pre_ping=not url.startswith("sqlite"), pool_size=5, max_overflow=5, pool_timeout=30
     )
     if url.startswith("sqlite"):
         event.listen(engine, "connect", _on_connect)
