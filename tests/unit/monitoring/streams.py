@@ -16,6 +16,7 @@ from monitoring.receivers.tls import Clients, TlsKeys, keys_for
 from monitoring.spool import SpoolRecord
 from pki import Authority, Purpose
 from tests.unit.monitoring.test_receivers import LOCAL, FillingSpool, eventually, records_of
+from tests.unit.pace import LONG_S
 
 __all__ = ["Stream", "client_context", "connected", "eventually", "listening", "made_keys"]
 
@@ -32,7 +33,7 @@ class Stream:
     def records(self) -> list[SpoolRecord]:
         return records_of(self.spool)
 
-    async def until(self, count: int, within_s: float = 5.0) -> list[SpoolRecord]:
+    async def until(self, count: int, within_s: float = LONG_S) -> list[SpoolRecord]:
         await eventually(lambda: self.spool.received.total >= count, within_s)
         return self.records()
 

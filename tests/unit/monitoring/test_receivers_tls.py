@@ -227,7 +227,7 @@ def test_senders_over_tls_wait_while_the_spool_takes_nothing(tmp_path: Path, mon
             await asyncio.sleep(0.3)
             assert it.intake.held_octets < 4_000_000, "it stopped reading"
             it.spool.is_full = False
-            found = await it.until(count, within_s=20)
+            found = await it.until(count)
             assert [r.raw[12:18] for r in found] == [b"%06d" % n for n in range(count)]
             writer.close()
 
