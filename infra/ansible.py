@@ -58,6 +58,7 @@ def env_of(data_dir: Path, province_dir: Path) -> dict[str, str]:
         **os.environ,
         "ANSIBLE_CONFIG": str(PLAYBOOKS / "ansible.cfg"),
         "ANSIBLE_NOCOLOR": "1",
+        "LC_ALL": "C.UTF-8",  # Ansible runs in no other locale, a shell may have one
         "CANH_DATA": str(data_dir),
         "CANH_PROVINCE": str(province_dir),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from infra.ansible import env_of
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOKS = ROOT / "playbooks"
@@ -66,17 +67,14 @@ def test_the_base_has_every_package_the_roles_ask_for() -> None:
                 assert set(value) <= base, file
 
 
-def test_the_playbook_parses(tmp_path: Path) -> None:
+def test_the_playbook_parses_in_any_locale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
     hosts = tmp_path / "hosts.yml"
     hosts.write_text("router: {hosts: {r1: {}}}\n")
     done = subprocess.run(
         [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(hosts), "--syntax-check", "site.yml"],
         cwd=PLAYBOOKS,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(PLAYBOOKS / "ansible.cfg"),
-            "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"),
-        },
+        env=env_of(tmp_path, ROOT / "inventory/provinces/lab") | {"ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp")},
         capture_output=True,
         text=True,
         check=False,
