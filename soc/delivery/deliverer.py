@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -82,6 +83,8 @@ class Deliverer:
         self._new_after = min(self._new_after, there)
         self._forgotten = datetime.min.replace(tzinfo=UTC)
         self._trouble: dict[str, str] = {}
+        self._counted: dict[str, dict[str, int]] = {}
+        self._count_after = 0.0
         self.vigil = Vigil(settings, self._queue, data_dir, clock, send, self._told)
 
     def run(self, fresh: Callable[[], Settings | None] = lambda: None) -> Settings | None:
@@ -254,13 +257,21 @@ class Deliverer:
             log.error("%s: %s", who, why)
         self._trouble[who] = why
 
+    def _counts(self) -> dict[str, dict[str, int]]:
+        """Rows by channel and state. A month of rows takes a while to count: no more than a twentieth of the time."""
+        began = time.monotonic()
+        if began >= self._count_after:
+            self._counted = self._queue.counts()
+            self._count_after = time.monotonic() + 20 * (time.monotonic() - began)
+        return self._counted
+
     def _say(self) -> None:
         """`stats/deliver.json`."""
         try:
             document = {
                 "process": "deliver",
                 "at": self._clock().isoformat(),
-                "channels": self._queue.counts(),
+                "channels": self._counts(),
                 "waits_because": self._queue.errors(),
                 "detection_still_since": self.vigil.still_since or None,
                 "trouble": dict(self._trouble),
