@@ -28,6 +28,8 @@ pub type Found = (Vec<(usize, Match)>, Vec<(usize, String)>);
 
 /// Ways remembered; real events are of a few dozen.
 const MOST_ROUTES: usize = 4096;
+/// Octets of a way's key; what says more is looked up each time.
+const LONGEST_ROUTE: usize = 1024;
 
 struct Group {
     source: Source,
@@ -50,7 +52,7 @@ pub struct Rules {
     words: Words,
     table: Table,
     hasher: RandomState,
-    routes: RwLock<HashMap<Vec<u16>, Arc<[usize]>, RandomState>>, // an event's sources to the groups it meets
+    routes: RwLock<HashMap<Vec<u8>, Arc<[usize]>, RandomState>>, // what routing depends on to the groups met
 }
 
 impl Rules {
@@ -118,7 +120,7 @@ impl Rules {
         let event = Event::read(line, &self.hasher)?;
         let mut found = Vec::new();
         let said = OnceCell::new();
-        for group in self.route(self.table.of(&event)).iter() {
+        for group in self.route(&event).iter() {
             let group = &self.groups[*group];
             let has_words = group.holding.may(|| said.get_or_init(|| self.words.of(&event)));
             for result in group.engine().evaluate(&View::of(&event, &group.names, has_words)) {
@@ -137,7 +139,7 @@ impl Rules {
     pub fn plainly(&self, line: &[u8]) -> Result<Vec<u32>, String> {
         let event = Event::read(line, &self.hasher)?;
         let mut found = Vec::new();
-        for group in self.route(self.table.of(&event)).iter() {
+        for group in self.route(&event).iter() {
             let group = &self.groups[*group];
             let view = View::of(&event, &group.names, true);
             let fits = group.engine().rules().iter().filter(|rule| rsigma_eval::evaluate_rule(rule, &view).is_some());
@@ -147,24 +149,30 @@ impl Rules {
         Ok(found)
     }
 
-    /// The groups an event of `sources` meets.
-    fn route(&self, sources: Vec<u16>) -> Arc<[usize]> {
-        if let Some(groups) = self.routes.read().expect("no holder panics").get(&sources) {
+    /// The groups an event meets.
+    fn route(&self, event: &Event<'_>) -> Arc<[usize]> {
+        let said = self.table.said(event);
+        let key = self.table.key(&said);
+        if let Some(groups) = self.routes.read().expect("no holder panics").get(&key) {
             return groups.clone();
         }
+        let sources = self.table.of(&said);
         let meets = |at: &usize| self.table.meets(&self.groups[*at].source, &sources);
         let groups: Arc<[usize]> = (0..self.groups.len()).filter(meets).collect();
-        let mut routes = self.routes.write().expect("no holder panics");
-        if routes.len() >= MOST_ROUTES {
-            routes.clear(); // events that mean harm can be of any sources together
+        if key.len() <= LONGEST_ROUTE {
+            let mut routes = self.routes.write().expect("no holder panics");
+            if routes.len() >= MOST_ROUTES {
+                routes.clear(); // events that mean harm can say anything
+            }
+            routes.insert(key, groups.clone());
         }
-        routes.insert(sources, groups.clone());
         groups
     }
 
     /// The log sources of one event, as the table sees it: for `rules check` and tests.
     pub fn sources(&self, line: &[u8]) -> Result<Vec<Source>, String> {
-        let numbers = self.table.of(&Event::read(line, &self.hasher)?);
+        let event = Event::read(line, &self.hasher)?;
+        let numbers = self.table.of(&self.table.said(&event));
         Ok(numbers.into_iter().map(|n| self.table.sources[usize::from(n)].clone()).collect())
     }
 

@@ -59,6 +59,12 @@ struct Entry {
     open: bool,
 }
 
+/// A field that entries ask for: looked for once an event.
+struct Asked {
+    name: String,
+    counts: bool, // what it says, and not only its presence
+}
+
 struct Lookup {
     fields: Vec<(usize, bool)>, // number of the name, and whether only its presence counts
     sources: HashMap<String, Vec<u16>, RandomState>,
@@ -67,8 +73,8 @@ struct Lookup {
 /// The compiled table.
 pub struct Table {
     pub sources: Vec<Source>,
-    open: Vec<bool>,    // by source
-    names: Vec<String>, // of fields: each is looked for once an event
+    open: Vec<bool>, // by source
+    names: Vec<Asked>,
     lookups: Vec<Lookup>,
 }
 
@@ -82,7 +88,10 @@ impl Table {
             let fields: Vec<(usize, bool)> = entry
                 .when
                 .iter()
-                .map(|(name, values)| (table.name(name), values.iter().any(|value| value == PRESENT)))
+                .map(|(name, values)| {
+                    let only_presence = values.iter().any(|value| value == PRESENT);
+                    (table.name(name, !only_presence), only_presence)
+                })
                 .collect();
             let at = match table.lookups.iter().position(|lookup| lookup.fields == fields) {
                 Some(at) => at,
@@ -110,21 +119,40 @@ impl Table {
         u16::try_from(at).expect("fewer than 65,536 log sources")
     }
 
-    fn name(&mut self, name: &str) -> usize {
-        self.names.iter().position(|known| known == name).unwrap_or_else(|| {
-            self.names.push(name.to_owned());
+    fn name(&mut self, name: &str, counts: bool) -> usize {
+        let at = self.names.iter().position(|known| known.name == name).unwrap_or_else(|| {
+            self.names.push(Asked { name: name.to_owned(), counts: false });
             self.names.len() - 1
-        })
+        });
+        self.names[at].counts |= counts;
+        at
     }
 
-    /// Numbers of the log sources of `event`, ascending; empty when the table does not know it.
-    pub fn of(&self, event: &Event<'_>) -> Vec<u16> {
+    /// What `event` says of the fields that entries ask for.
+    pub fn said<'e>(&self, event: &'e Event<'_>) -> Vec<Option<EventValue<'e>>> {
+        self.names.iter().map(|asked| event.find_for_routing(&asked.name)).collect()
+    }
+
+    /// What of that routing depends on, as one key: events of the same key are of the same log sources.
+    pub fn key(&self, said: &[Option<EventValue<'_>>]) -> Vec<u8> {
+        let mut key = Vec::with_capacity(256);
+        for (asked, value) in self.names.iter().zip(said) {
+            match value {
+                None => key.push(ABSENT),
+                Some(value) if asked.counts => write(value, &mut key),
+                Some(_) => key.push(THERE),
+            }
+        }
+        key
+    }
+
+    /// Numbers of the log sources of an event that said so, ascending; empty when the table does not know it.
+    pub fn of(&self, said: &[Option<EventValue<'_>>]) -> Vec<u16> {
         let mut found: Vec<u16> = Vec::with_capacity(8);
         let mut key = String::with_capacity(64);
-        let values: Vec<_> = self.names.iter().map(|name| event.find_for_routing(name)).collect();
         for lookup in &self.lookups {
             key.clear();
-            each_key(&lookup.fields, &values, &mut key, &mut |key| {
+            each_key(&lookup.fields, said, &mut key, &mut |key| {
                 if let Some(sources) = lookup.sources.get(key) {
                     found.extend(sources);
                 }
@@ -183,6 +211,30 @@ fn each_key(fields: &[(usize, bool)], values: &[Option<EventValue<'_>>], key: &m
         key.truncate(long);
     };
     if *only_presence { with(PRESENT) } else { texts(value, &mut with) }
+}
+
+const ABSENT: u8 = 0;
+const THERE: u8 = 1;
+const TEXT: u8 = 2;
+const LIST: u8 = 3;
+
+/// A value so that no other one is written the same; of a list as much as `texts` reads.
+fn write(value: &EventValue<'_>, key: &mut Vec<u8>) {
+    match value {
+        EventValue::Array(items) => {
+            let items = &items[..items.len().min(MOST_VALUES)];
+            key.extend([LIST, u8::try_from(items.len()).expect("few")]);
+            items.iter().for_each(|item| write(item, key));
+        }
+        _ => match value.as_str() {
+            Some(text) => {
+                key.push(TEXT);
+                key.extend((text.len() as u64).to_le_bytes());
+                key.extend(text.as_bytes());
+            }
+            None => key.push(THERE),
+        },
+    }
 }
 
 fn texts(value: &EventValue<'_>, say: &mut dyn FnMut(&str)) {

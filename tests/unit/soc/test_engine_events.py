@@ -9,6 +9,8 @@ from typing import Any
 
 import canh_native
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from soc.sigma import Matcher, load, tables
 from tests.unit.pace import is_within
@@ -323,3 +325,41 @@ def test_a_name_of_the_original_is_there_or_not(tmp_path: Path, original: object
     for asked, met in (("true", is_there), ("false", not is_there)):
         rule = _rule(f'{{"s": {{"cfgpath|exists": {asked}}}, "condition": "s"}}', product="fortigate", service="event")
         assert _matches(tmp_path, rule, event) == met
+
+
+SAID = {
+    "event.dataset": ["linux.sshd", "linux.netfilter", "nginx.access", "x" * 2000],
+    "event.category": ["network", "web", "process", "\x00"],
+    "Channel": ["Security", "System", "Microsoft-Windows-Sysmon/Operational"],
+    "EventID": [1, "1", 4688, None, True],
+    "process.command_line": ["id", "whoami"],
+}
+ROUTED = st.fixed_dictionaries(
+    {},
+    optional={
+        name: st.one_of(st.sampled_from(said), st.lists(st.sampled_from(said), max_size=3), st.just(said * 10))
+        for name, said in SAID.items()
+    },
+)
+SOURCES = [
+    {"product": "linux", "service": "sshd"},
+    {"product": "windows", "service": "security"},
+    {"category": "firewall"},
+    {"category": "webserver"},
+    {"category": "process_creation"},
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ROUTED, min_size=6, max_size=16))
+def test_where_an_event_goes_does_not_depend_on_those_before(events: list[dict[str, Any]]) -> None:
+    """Ways are remembered by what events say; one taken for another would hide its rules."""
+    documents = [_rule('{"s": {"never|exists": false}, "condition": "s"}', **source) for source in SOURCES]
+
+    def compiled() -> canh_native.RuleSet:
+        return canh_native.RuleSet(documents, tables.log_sources(), [], tables.fields())
+
+    lines = [json.dumps(event).encode() for event in events]
+    together = [(at, rule) for at, rule, _ in compiled().match_batch(lines)[0]]
+    alone = [(at, rule) for at, line in enumerate(lines) for _, rule, _ in compiled().match_batch([line])[0]]
+    assert together == alone
