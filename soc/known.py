@@ -53,7 +53,7 @@ class KnownRules:
 def rules_in(folder: Path) -> dict[str, Known]:
     """Every rule of a library by id. What does not parse is detection's to report."""
     found: dict[str, Known] = {}
-    for path in sorted(folder.rglob("rule.yml")):
+    for path in sorted(path for path in folder.rglob("rule.yml") if path.is_file()):
         try:
             documents = list(yaml.load_all(path.read_text("utf-8"), Loader=_LOADER))
         except (OSError, yaml.YAMLError, ValueError, RecursionError):  # ValueError: a day that is none, Latin-1

@@ -21,6 +21,7 @@ from soc.cases import CaseStore
 from soc.delivery import Queue
 from soc.detector import Cases, DetectError, Detector
 from soc.inputs import Inputs, Loaded
+from soc.known import rules_in
 from soc.outbox import Outbox
 from soc.scheduled.counts import Counts
 from soc.sigma import load
@@ -137,6 +138,16 @@ def test_a_rule_that_cannot_be_read_takes_no_other_away(tmp_path: Path, which: s
     rules = load([tmp_path], {})
     assert "Refused" in {rule.title for rule in rules.rules}
     assert [refusal.origin.path.name for refusal in rules.refused] == ["bad.yml"]
+
+
+@pytest.mark.timeout(60)
+def test_a_pipe_among_the_rules_is_not_waited_for(tmp_path: Path) -> None:
+    rules_of(tmp_path, LOUD)
+    os.mkfifo(tmp_path / "rule.yml")
+    rules = load([tmp_path], {})
+    assert "Refused" in {rule.title for rule in rules.rules}
+    assert [refusal.reason for refusal in rules.refused] == ["cannot be read: [Errno 22] it is no file"]
+    assert rules_in(tmp_path) == {}
 
 
 def test_a_defect_that_changed_files_show_does_not_end_what_runs(tmp_path: Path) -> None:
