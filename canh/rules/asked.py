@@ -70,7 +70,7 @@ def unsaid(effect: Effect) -> Iterator[str]:
     since = effect.asked.begin
     stored = "no event of it is stored" if since is None else f"events of it are stored since {since:%Y-%m-%d %H:%M}Z"
     reasons = {
-        Sight.YOUNG: f"unknown: {stored}, too late to judge",
+        Sight.YOUNG: f"unknown: {stored}" + (", too late to judge" if since else ""),
         Sight.BEHIND: "unknown: nothing reached the store in the minutes before it was due",
         Sight.NOT_ASKED: "unknown: not asked, there was no time (--minutes), or it is due too often for so many days",
         Sight.SHORT: f"judged by less than it looks back at: {stored}",

@@ -64,9 +64,7 @@ def _filter(args: argparse.Namespace, ctx: Context) -> int:
         today=datetime.now(UTC).date(),
     )
     print(drafted.text, file=sys.stderr)
-    plan = _plan_of(drafted, library)
-    if not args.no_replay:
-        tell(replayed(plan, ctx, args), plan, ctx)
+    _show(_plan_of(drafted, library), ctx, args)
     if not _agreed(args):
         return 1
     print(f"canh rules: saved to {keep_filter(drafted, ctx.province_dir)}", file=sys.stderr)
@@ -94,13 +92,25 @@ def _add(args: argparse.Namespace, ctx: Context) -> int:
     library = library_of(ctx)
     plan = library.with_files(documents_in(args.source))
     tell_refused(plan)
-    if not args.no_replay:
-        tell(replayed(plan, ctx, args), plan, ctx)
+    _show(plan, ctx, args)
     if not _agreed(args):
         return 1
     folder = keep_rule(args.source, args.place, ctx.province_dir)
     print(f"canh rules: saved to {folder}; canh rules check {folder.name} tells what it lacks", file=sys.stderr)
     return 0
+
+
+def _show(plan: Plan, ctx: Context, args: argparse.Namespace) -> None:
+    """What the change would have done. Raises StoreError."""
+    from monitoring.errors import StoreError
+
+    if args.no_replay:
+        return
+    try:
+        tell(replayed(plan, ctx, args), plan, ctx)
+    except StoreError as error:
+        fix = f"{error.fix}; or save it without looking: --no-replay".removeprefix("; or ")
+        raise StoreError(error.what, where=error.where, fix=fix) from error
 
 
 def _agreed(args: argparse.Namespace) -> bool:

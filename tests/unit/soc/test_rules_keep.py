@@ -126,6 +126,18 @@ def test_how_much_is_looked_at_is_more_than_nothing(province: Path, data: Path, 
         said(province, data, "replay", "refused", *words)
 
 
+def test_a_store_that_is_away_does_not_hold_up_what_must_be_saved(
+    province: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CANH_STORE", "elasticsearch://127.0.0.1:1")
+    assert said(province, tmp_path, "filter", "refused", "--disable", "--yes") == 2
+    err = capsys.readouterr().err
+    assert "no answer" in err and "; or save it without looking: --no-replay" in err
+    assert not (province / "rules/filters").exists()
+    assert said(province, tmp_path, "filter", "refused", "--disable", "--yes", "--no-replay") == 0
+    assert len(list((province / "rules/filters").iterdir())) == 1
+
+
 def test_what_is_not_there_is_told(
     province: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
