@@ -54,7 +54,11 @@ def asked_again(
         """Each may take as long as if all took the same; what one leaves is there for the next."""
         return time.monotonic() - began >= minutes * 60 * (number + 1) / len(plan.asked)
 
-    yield from retold(plan.asked, store, start, end, passed=passed, is_late=is_late)
+    for effect in retold(plan.asked, store, start, end, passed=passed, is_late=is_late):
+        yield effect
+        if effect.asked and effect.asked.left_out:
+            what = f"{effect.rule.title}: {effect.asked.left_out:,} counts and alerts had no room"
+            print(f"canh rules: {what}: figures are too low by what that hides", file=sys.stderr)
     if not quiet:
         took = time.monotonic() - began
         span = f"{start:%Y-%m-%d %H:%M}Z to {end:%Y-%m-%d %H:%M}Z"

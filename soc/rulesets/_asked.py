@@ -55,29 +55,31 @@ class ScheduledRules:
 
     written: tuple[Scheduled, ...] = ()
     filters: tuple[Written, ...] = ()
-    refused: tuple[Refusal, ...] = ()
 
     @classmethod
     def of(cls, folders: Sequence[Path], placeholders: Placeholders, today: date) -> ScheduledRules:
-        written, refused = load(folders, placeholders)
-        return cls(written=written, filters=in_force(files(folders), today), refused=refused)
+        written, _ = load(folders, placeholders)
+        return cls(written=written, filters=in_force(files(folders), today))
 
-    def rules(self, placeholders: Placeholders) -> tuple[Scheduled, ...]:
-        """With their filters: as they are asked."""
-        return filtered(self.written, self.filters, placeholders)[0]
+    def as_they_are(self, ids: set[str], placeholders: Placeholders) -> tuple[tuple[Pair, ...], tuple[Refusal, ...]]:
+        """Those of `ids` with their filters, and what cannot be used with them."""
+        chosen = [rule for rule in self.written if rule.id in ids]
+        rules, refused = filtered(chosen, self.filters, placeholders)
+        return tuple(Pair(before=rule, after=rule) for rule in rules), refused
 
     def with_files(
         self, given: Sequence[Path], placeholders: Placeholders, today: date
     ) -> tuple[tuple[Pair, ...], tuple[Refusal, ...]]:
         """What the rules and filters in `given` change, and what of it cannot be used."""
         new, refused = read(given, placeholders)
-        more = [one for one in in_force(given, today) if one not in self.filters]
+        filters = in_force(given, today)
+        more = [one for one in filters if one not in self.filters]
         ids = {rule.id for rule in new}
         after = [*(rule for rule in self.written if rule.id not in ids), *new]
         before, old = filtered(self.written, self.filters, placeholders)
         done, bad = filtered(after, [*self.filters, *more], placeholders)
         known, now = ({rule.id: rule for rule in rules} for rules in (before, done))
-        names = {name for one in more for name in one.said.rules}
+        names = {name for one in filters for name in one.said.rules}
         ids |= {rule.id for rule in after if names & {rule.id, rule.name, rule.title}}
         pairs = [Pair(before=known.get(one), after=now.get(one)) for one in ids if one in now]
         ordered = tuple(sorted(pairs, key=lambda pair: (pair.rule.title, pair.rule.id)))

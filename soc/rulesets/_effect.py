@@ -70,6 +70,7 @@ class Asked:
     def said(self) -> dict[str, Any]:
         return {
             "events_since": None if self.begin is None else self.begin.isoformat(timespec="seconds"),
+            "left_out": self.left_out,
             "looks_by_day": {day: dict(sorted(looks.items())) for day, looks in sorted(self.by_day.items())},
         }
 

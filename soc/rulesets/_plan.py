@@ -65,8 +65,9 @@ class Library:
         ids = {r.id for r in rules} or {r.id for r in (*self.rules.all, *self.scheduled.written)}
         streamed = {r.id for r in self.rules.all} & ids
         chosen = self._part(self.rules, _around(self.rules, streamed)) if rules else self.rules
-        asked = tuple(Pair(before=r, after=r) for r in self.scheduled.rules(self.placeholders) if r.id in ids)
-        return Plan(before=chosen, after=chosen, told=_told(chosen, chosen, streamed), is_change=False, asked=asked)
+        told = _told(chosen, chosen, streamed)
+        asked, refused = self.scheduled.as_they_are(ids, self.placeholders)
+        return Plan(before=chosen, after=chosen, told=told, is_change=False, refused=refused, asked=asked)
 
     def with_files(self, files: Sequence[Path]) -> Plan:
         """What the rules and filters in `files` change; a rule of a known id takes its place. Raises RuleError."""

@@ -10,7 +10,7 @@ import pytest
 
 from canh.cli import main
 from soc import scheduled
-from soc.rulesets import _folders, folders
+from soc.rulesets import _asked, _folders, folders
 from soc.sigma import RuleSet, load
 from tests.unit.soc.stored_days import COUNTED, province_with_rules, stored
 from tests.unit.soc.test_rulesets_import import assert_golden, laid
@@ -264,6 +264,9 @@ def test_a_scheduled_rule_is_replayed_and_filtered_too(
     assert scheduled.load([province / "rules"], {}, date(2099, 1, 1))[0] == (before,), "over, it is as it was"
     assert said(province, data, "replay", "new-account", *AN_AFTERNOON) == 0
     assert json.loads(capsys.readouterr().out)["alerts"] == [0, 0]
+    (kept,) = (province / "rules/filters").iterdir()
+    assert said(province, data, "replay", "--filter", str(kept), *AN_AFTERNOON) == 0, "in force, it changes nothing"
+    assert json.loads(capsys.readouterr().out)["alerts"] == [0, 0]
 
 
 def test_a_filter_of_scheduled_rules_and_others_is_replayed_on_both(
@@ -306,6 +309,30 @@ def test_text_says_what_of_a_scheduled_rule_is_unknown(
     assert lines[1] == f"    unknown: {since}, too late to judge: {days}"
     days = "2026-11-22 (5 of 12 times), 2026-11-23 to 2026-12-01"
     assert lines[2] == f"    unknown: nothing reached the store in the minutes before it was due: {days}"
+
+
+def test_a_scheduled_rule_that_a_filter_in_force_spoils_is_told(
+    province: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    laid(province / "rules/scheduled/new-account", {"rule.yml": SCHEDULED})
+    assert said(province, data, "filter", "new-account", "--where", "user.name=8", "--yes", "--no-replay") == 0
+    (kept,) = (province / "rules/filters").iterdir()
+    kept.write_text(kept.read_text("utf-8").replace("user.name:", "user.name|re:"), "utf-8")
+    capsys.readouterr()
+    assert said(province, data, "replay", "new-account", *AN_AFTERNOON) == 0
+    out, err = capsys.readouterr()
+    assert out == "" and "refused: " in err and "a filter on it cannot be asked for" in err
+
+
+def test_what_had_no_room_is_told(
+    province: Path, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_asked, "MOST_ALERTS", 0)
+    laid(province / "rules/scheduled/new-account", {"rule.yml": SCHEDULED})
+    assert said(province, data, "replay", "new-account", *AN_AFTERNOON) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["asked"]["left_out"] == 1
+    assert "A new account: 1 counts and alerts had no room" in err
 
 
 def test_what_a_store_cannot_be_asked_is_no_filter_of_a_scheduled_rule(
