@@ -449,8 +449,8 @@ def receiving(
         runner.run(run())
 
 
-def inform(here: str, *arguments: str, tries: str = "0") -> tuple[int, float]:
-    command = ["snmpinform", "-t", "1", "-r", tries, *arguments, here, "4711", *LINK_DOWN]
+def inform(here: str, *arguments: str, tries: str = "0", wait_s: str = "1") -> tuple[int, float]:
+    command = ["snmpinform", "-t", wait_s, "-r", tries, *arguments, here, "4711", *LINK_DOWN]
     done = subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
     return done.returncode, time.monotonic()
 
@@ -462,7 +462,7 @@ INFORM_V3 = v3()[:-2]  # the receiver's engine is found out by discovery
 def test_an_inform_is_answered_after_it_is_fsynced(tmp_path: Path, arguments: list[str]) -> None:
     def work(spool: SlowSpool, here: str) -> None:
         spool.delay_s = 0.4
-        code, answered_at = inform(here, *arguments)
+        code, answered_at = inform(here, *arguments, wait_s="60")
         assert code == 0
         assert answered_at > spool.done_at > 0
 
@@ -477,7 +477,7 @@ def test_an_inform_that_cannot_be_kept_is_not_answered_until_it_can(tmp_path: Pa
         spool.is_full = True
         assert inform(here, *arguments)[0] == 1
         spool.is_full = False
-        assert inform(here, *arguments, tries="3")[0] == 0
+        assert inform(here, *arguments, tries="60")[0] == 0
 
     receiving(tmp_path, work)
     assert SpoolReader(tmp_path / "spool/test").read(0)[0]
@@ -487,7 +487,7 @@ def test_an_inform_that_cannot_be_kept_is_not_answered_until_it_can(tmp_path: Pa
 def test_an_inform_that_is_sent_again_before_its_answer_is_kept_once(tmp_path: Path, arguments: list[str]) -> None:
     def work(spool: SlowSpool, here: str) -> None:
         spool.delay_s = 1.4
-        assert inform(here, *arguments, tries="3")[0] == 0
+        assert inform(here, *arguments, tries="60")[0] == 0
 
     receiving(tmp_path, work)
     records, _ = SpoolReader(tmp_path / "spool/test").read(0)
