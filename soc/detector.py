@@ -212,12 +212,15 @@ class Detector:
                 self._past_records -= self._past.popleft().records
 
     def _handed_over(self, alerts: list[Alert]) -> tuple[list[str], str]:
-        """The ids of those the case store took, and why it did not take the others."""
+        """The ids of those the case store took, and why it did not take the others.
+
+        Raises DatabaseError, OSError when it takes none now.
+        """
         try:
             self._cases.deliver(alerts)
             return [alert.id for alert in alerts], ""
-        except (DatabaseError, OSError) as error:
-            return [], str(error)
+        except (DatabaseError, OSError):
+            raise
         except Exception as error:  # detection goes on whatever the case store suffers
             why = str(error)
         taken: list[str] = []
@@ -238,13 +241,20 @@ class Detector:
         is_due = everything or began >= self._grown_after
         if not is_due and began < self._new_after:
             return
-        while alerts := self.outbox.undelivered(only_new=not is_due):
-            taken, why = self._handed_over(alerts)
+        refused, why = set[str](), ""
+        while alerts := self.outbox.undelivered(only_new=not is_due, but=refused):
+            try:
+                taken, left = self._handed_over(alerts)
+            except (DatabaseError, OSError) as error:
+                why = str(error)
+                break
             self.outbox.delivered(taken)
-            self._stats.trouble(f"alerts wait: the case store refused them: {why}" if why else "")
-            if why and not taken:
-                self._grown_after = self._new_after = time.monotonic() + _RETRY_S
-                return
+            refused |= {alert.id for alert in alerts}.difference(taken)
+            why = left or why
+        self._stats.trouble(f"alerts wait: the case store refused them: {why}" if why else "")
+        if why:
+            self._grown_after = self._new_after = time.monotonic() + _RETRY_S
+            return
         if is_due:  # rewriting the copies of a storm may take no more than a tenth of the time
             spent = time.monotonic() - began
             self._grown_after = time.monotonic() + min(max(_COMMIT_S, 9 * spent), _GROWN_AT_LEAST_S)

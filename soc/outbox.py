@@ -200,12 +200,13 @@ class Outbox:
 
     # ---- alerts on their way out
 
-    def undelivered(self, *, only_new: bool = False, limit: int = 100) -> list[Alert]:
-        """Alerts that are new or have grown since they were delivered; new ones first."""
+    def undelivered(self, *, only_new: bool = False, limit: int = 100, but: Iterable[str] = ()) -> list[Alert]:
+        """Alerts that are new or have grown since they were delivered; new ones first. but: ids to leave out."""
         rows = self._db.execute(
-            "SELECT e.body FROM outbox JOIN episode e USING (alert_id) WHERE is_new >= ?"
+            "SELECT e.body FROM outbox JOIN episode e USING (alert_id)"
+            " WHERE is_new >= ? AND alert_id NOT IN (SELECT value FROM json_each(?))"
             " ORDER BY is_new DESC, e.touched_us, alert_id LIMIT ?",
-            (only_new, limit),
+            (only_new, json.dumps(list(but)), limit),
         ).fetchall()
         return [self._alert(_episode(body)) for (body,) in rows]
 

@@ -107,6 +107,25 @@ def test_an_alert_that_cannot_be_stored_keeps_back_no_other(tmp_path: Path) -> N
     detector.close()
 
 
+def test_a_hundred_alerts_that_cannot_be_stored_keep_back_no_other_either(tmp_path: Path) -> None:
+    class Pickier(Remembered):
+        def deliver(self, alerts: Iterable[Alert]) -> int:
+            given = list(alerts)
+            if any(dict(alert.group)["source.ip"].startswith("10.250.65.") for alert in given):
+                raise ValueError("it cannot be stored")
+            return super().deliver(given)
+
+    now = datetime.now(UTC)
+    lines = [failed_line(now, f"10.250.65.{n}") for n in range(150)]
+    Spool(tmp_path / "spool/collect").append([*lines, failed_line(now + timedelta(seconds=1), "10.250.66.1")])
+    cases, rule = Pickier(), LOUD + "    canh: {group-by: [source.ip]}\n"
+    detector = detector_of(tmp_path, "", cases, rule)
+    finish(detector)
+    assert [alert.group[0][1] for alert in cases.alerts.values()] == ["10.250.66.1"]
+    assert len(detector.outbox.undelivered(limit=1000)) == 150
+    detector.close()
+
+
 HEAD = """
 title: Bad
 id: 00000000-0000-4000-8000-000000000009
