@@ -4,22 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from soc._database import make_file
 from soc.errors import SocError
-
-
-@contextmanager
-def alone(path: Path, what: str, error: type[SocError]) -> Iterator[None]:
-    """Hold the lock for a while. See `locked`."""
-    handle = locked(path, what, error)
-    try:
-        yield
-    finally:
-        os.close(handle)
 
 
 def locked(path: Path, what: str, error: type[SocError]) -> int:

@@ -32,11 +32,25 @@ def run(args: argparse.Namespace, ctx: Context) -> int:
         if stop.wait(_LOOK_AGAIN_S):
             return 0
     logging.basicConfig(level=logging.INFO, format="canh deliver: %(message)s", stream=sys.stderr)
-    from soc.alone import alone
+    lock = _lock(ctx, stop)  # two would tell everything twice
+    return 0 if lock is None else _deliver(ctx, stop)
+
+
+def _lock(ctx: Context, stop: threading.Event) -> int | None:
+    """Held until this process ends; None when it is to stop. Who has it, one that still ends perhaps, is waited for."""
+    from soc.alone import locked
     from soc.errors import DeliveryError
 
-    with alone(ctx.data_dir / "deliver.db.lock", "delivery", DeliveryError):  # two would tell everything twice
-        return _deliver(ctx, stop)
+    told = ""
+    while True:
+        try:
+            return locked(ctx.data_dir / "deliver.db.lock", "delivery", DeliveryError)
+        except DeliveryError as error:
+            if error.what != told:
+                logging.getLogger("canh.deliver").error("it waits: %s", error)
+            told = error.what
+        if stop.wait(_LOOK_AGAIN_S):
+            return None
 
 
 def _deliver(ctx: Context, stop: threading.Event) -> int:
