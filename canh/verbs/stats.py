@@ -92,7 +92,8 @@ def _delivery(said: Mapping[str, Any] | None) -> Iterator[str]:
         return
     for channel, counts in sorted(dict(said.get("channels") or {}).items()):
         yield f"delivery: {channel}: " + ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
-    for who, why in sorted(dict(said.get("trouble") or {}).items()):
+    waits = dict(said.get("waits_because") or {})
+    for who, why in sorted((waits | dict(said.get("trouble") or {})).items()):
         yield f"delivery: {who}: {why}"
 
 

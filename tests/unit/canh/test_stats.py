@@ -35,7 +35,9 @@ def test_what_was_let_go_is_shown_and_what_was_not_is_left_out(
             "trouble": "two\nlines \x1b[31m",
         },
     )
-    say(tmp_path, "deliver", {"channels": {"duty": {"waiting": 2, "sent": 1}}, "trouble": {"duty": "no answer"}})
+    waits = {"chat": "answered 400", "duty": "an older reason"}
+    channels = {"duty": {"waiting": 2, "sent": 1}, "chat": {"refused": 1}}
+    say(tmp_path, "deliver", {"channels": channels, "waits_because": waits, "trouble": {"duty": "no answer"}})
     say(tmp_path, "scheduled", {"rules": {"x": {"title": "T", "skipped": "behind", "left_out": 8}}})
     assert cli.main(["--data", str(tmp_path), "stats"]) == 0
     lines = [
@@ -49,7 +51,9 @@ def test_what_was_let_go_is_shown_and_what_was_not_is_left_out(
         "detection: groups of correlations let go: 5",
         "detection: rule refused: a.yml:3: why",
         "detection: two lines \\x1b[31m",
+        "delivery: chat: 1 refused",
         "delivery: duty: 1 sent, 2 waiting",
+        "delivery: chat: answered 400",
         "delivery: duty: no answer",
         "scheduled: T: behind",
         "scheduled: T: 8 counts did not fit",
