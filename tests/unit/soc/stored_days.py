@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from monitoring.store import StoreWriter
@@ -10,6 +10,7 @@ from tests.unit.monitoring.stored import NOON, event, put
 from tests.unit.soc.engine_support import FAILED, ROOT, correlation, rules_of
 
 FIRST = {"event.category": ("authentication",), "event.action": "login", "event.outcome": "failure"}
+SOON = (datetime.now(UTC) + timedelta(days=60)).date().isoformat()  # a day at which a filter may end
 COUNTED = correlation("event_count", "{gte: 5}", span="1m")
 
 

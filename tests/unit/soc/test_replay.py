@@ -22,7 +22,7 @@ from soc.rulesets._sources import golden_events
 from soc.sigma import LogSource, Matcher, RuleSet, encode
 from tests.unit.monitoring.stored import NOON, event, put
 from tests.unit.soc.engine_support import FAILED, alerts, correlation, failed, own_rules, rules_of, run
-from tests.unit.soc.stored_days import COUNTED, province_with_rules, stored
+from tests.unit.soc.stored_days import COUNTED, SOON, province_with_rules, stored
 from tests.unit.soc.test_rulesets_import import laid
 
 
@@ -46,7 +46,7 @@ def filter_file(folder: Path, where: str = "{source.ip: 10.250.0.20}", rule: str
         rules: [{rule}]
         checks: {where}
         condition: not checks
-    canh: {{reason: our own checks, author: thanh, expires: 2027-03-01}}
+    canh: {{reason: our own checks, author: thanh, expires: {SOON}}}
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "checks.yml"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,10 +12,9 @@ from canh.cli import main
 from soc import scheduled
 from soc.rulesets import _asked, _folders, folders
 from soc.sigma import RuleSet, load
-from tests.unit.soc.stored_days import COUNTED, province_with_rules, stored
+from tests.unit.soc.stored_days import COUNTED, SOON, province_with_rules, stored
 from tests.unit.soc.test_rulesets_import import assert_golden, laid
 
-SOON = (datetime.now(UTC) + timedelta(days=60)).date().isoformat()
 COUNTED_ID, REFUSED_ID = "00000000-0000-4000-8000-000000000002", "00000000-0000-4000-8000-000000000001"
 
 
