@@ -104,8 +104,10 @@ class Deliverer:
                 break
             self._stop.wait(_TICK_S)
         self._turn.set()
+        # What one is sending when other settings come would be sent by its successor, too.
+        until = time.monotonic() + 1 + (ways.TIMEOUT_S if other is None else ways.WHOLE_S)
         for thread in threads:
-            thread.join(ways.TIMEOUT_S + 1)
+            thread.join(max(0.0, until - time.monotonic()))
         self._queue.close()
         return other
 

@@ -82,6 +82,33 @@ def test_a_channel_that_cannot_begin_now_begins_later(tmp_path: Path) -> None:
         thread.join(20)
 
 
+def test_what_is_being_sent_when_other_settings_come_is_not_sent_by_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path)
+    begun, goes_on, over = threading.Event(), threading.Event(), threading.Event()
+
+    def send(channel: Channel, message: Message, data_dir: Path, at: datetime) -> None:
+        begun.set()
+        goes_on.wait(30)
+
+    def run() -> None:
+        made = Deliverer(desk.settings, lambda: CaseStore(tmp_path), tmp_path, threading.Event(), send=send)
+        made.run(lambda: Settings() if begun.is_set() else None)
+        over.set()
+
+    monkeypatch.setattr(ways, "TIMEOUT_S", 0.1)
+    thread = threading.Thread(target=run)
+    thread.start()
+    desk.cases.deliver([alert()])
+    assert begun.wait(30)
+    assert not over.wait(3)
+    goes_on.set()
+    assert over.wait(30)
+    thread.join(30)
+    assert desk.queue.counts() == {"c": {"sent": 1}}
+
+
 def test_a_heartbeat_without_a_dead_man_stops_when_detection_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
