@@ -31,6 +31,8 @@ from monitoring.times import Reading, moment_of, zone_of
 log = logging.getLogger("canh.parsers")
 AHEAD = timedelta(seconds=5)  # a clock this far ahead is wrong; less is the jitter NTP leaves
 BEFORE = datetime(2001, 1, 1, tzinfo=UTC)  # a clock before is one that was never set
+HALF_HOUR, WIDEST = timedelta(minutes=30), timedelta(hours=14)  # what zones differ by: in steps of, and at most
+WRITING = timedelta(seconds=2)  # between the time a program writes and the time its line is sent with
 LONGEST_PARSED = 32768  # characters a parser is shown; `event.original` keeps all
 _CONNECTIONS = frozenset({"connection-allowed", "connection-denied"})
 _REPEATED = re.compile(r"message repeated (\d{1,9}) times: \[ ?(.*)\]\Z", re.DOTALL)
@@ -246,7 +248,8 @@ def _set_time(
     """Set `@timestamp`: when the event was by its own word, else by its header's, else when it was received."""
     when, zone_from = header.when, header.zone_from
     if stated is not None and (when is None or when.replace(microsecond=0) != stated.when):  # it may only be finer
-        when, zone_from = stated.when, stated.zone_from
+        apart = _zones_apart(stated, header)
+        when, zone_from = stated.when + apart, "line" if apart else stated.zone_from
     if when is None:
         when, zone_from = received, "received"
     elif is_live and (when > received + AHEAD or when < BEFORE):
@@ -256,6 +259,19 @@ def _set_time(
     fields["@timestamp"] = _text(when)
     fields["canh.time.zone_from"] = zone_from
     return when
+
+
+def _zones_apart(stated: Reading, header: Header) -> timedelta:
+    """By how much the zone the inventory knows is not the one a time without a zone was written in.
+
+    A program that writes UTC on a machine of another zone: its own time and the header's, which states a zone, are
+    whole half hours apart, as zones are. That a line was held back for just as long is left to chance.
+    """
+    if stated.zone_from != "inventory" or header.zone_from != "line" or header.when is None:
+        return timedelta(0)
+    late = header.when - stated.when
+    apart = round(late / HALF_HOUR) * HALF_HOUR
+    return apart if abs(late - apart) <= WRITING and abs(apart) <= WIDEST else timedelta(0)
 
 
 def _text(when: datetime) -> str:

@@ -381,3 +381,22 @@ def test_a_relay_of_the_inventory_is_believed(tmp_path: Path) -> None:
     made = Pipeline(load(folder), tmp_path)
     event = made.event_of(record(LOGIN.format(host="core1"), peer=SERVER))
     assert (event.text("host.name"), event.text("canh.source.kind")) == ("core1", "relayed")
+
+
+@pytest.mark.parametrize(
+    ("header", "written", "at", "zone_from"),
+    [  # the lab's machines are declared to be of UTC+7
+        ("2026-11-22T03:19:58.6Z", "2026-11-22 03:19:58,447", "2026-11-22T03:19:58.447000Z", "line"),
+        ("2026-11-22T03:19:58.6Z", "2026-11-22 08:49:57,447", "2026-11-22T03:19:57.447000Z", "line"),
+        ("2026-11-22T03:19:58.6Z", "2026-11-22 10:19:57,447", "2026-11-22T03:19:57.447000Z", "inventory"),
+        ("2026-11-22T03:19:58.6Z", "2026-11-22 10:01:00,000", "2026-11-22T03:01:00.000000Z", "inventory"),
+        ("2026-11-22T03:19:58.6Z", "2026-11-22 03:09:00,000", "2026-11-21T20:09:00.000000Z", "inventory"),
+        ("2026-11-22T03:19:58.6Z", "2026-11-21 03:19:58,000", "2026-11-20T20:19:58.000000Z", "inventory"),
+    ],
+)
+def test_a_time_without_a_zone_beside_one_with(header: str, written: str, at: str, zone_from: str) -> None:
+    """A program that writes UTC on a machine of another zone; a line that was held back keeps its own time."""
+    event = pipeline().event_of(
+        record(f"<30>1 {header} dc-app1 python3 1 - - {written} INFO app it works", peer=SERVER)
+    )
+    assert (event.text("@timestamp"), event.text("canh.time.zone_from")) == (at, zone_from)
