@@ -29,7 +29,7 @@ check: setup ## format, lint, strict types, import directions
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
-unit: setup ## tests without root or network (under 90 s)
+unit: setup ## tests without root or network (two minutes on two cores)
 	@$(PYTEST) tests/unit -q -n 3 --dist worksteal
 
 fuzz: setup ## the properties on random examples, ROUNDS=5 times; stops at the first that fails
