@@ -43,9 +43,9 @@ def condition(node: Node, *, now: datetime) -> Condition:
             sql, values = condition(inner, now=now)
             return f"NOT coalesce({sql}, FALSE)", values
         case query.All(nodes):
-            return _joined(" AND ", nodes, now)
+            return _joined(" AND ", [condition(node, now=now) for node in nodes])
         case query.Any(nodes):
-            return _joined(" OR ", nodes, now)
+            return _any_of(nodes, now)
         case query.Text(words):
             return _either(lambda text: _contains(text, words))
         case query.Wildcard("", parts):
@@ -97,9 +97,25 @@ def _matches(text: str, pattern: str, from_start: bool, to_end: bool) -> Conditi
     return f"regexp_matches({text}, ?, 's')", [f"{'^' * from_start}({pattern}){'$' * to_end}"]
 
 
-def _joined(word: str, nodes: tuple[Node, ...], now: datetime) -> Condition:
-    parts = [condition(node, now=now) for node in nodes]
+def _joined(word: str, parts: list[Condition]) -> Condition:
     return "(" + word.join(sql for sql, _ in parts) + ")", [value for _, values in parts for value in values]
+
+
+def _any_of(nodes: tuple[Node, ...], now: datetime) -> Condition:
+    """Values of one field are asked for together: it is looked up once, and not once a value."""
+    words: dict[str, list[str]] = {}
+    parts = []
+    for node in nodes:
+        if isinstance(node, query.Term) and _is_word(node.field):
+            words.setdefault(node.field, []).append(node.value)
+        else:
+            parts.append(condition(node, now=now))
+    return _joined(" OR ", parts + [_one_of(field, values) for field, values in words.items()])
+
+
+def _is_word(field: str) -> bool:
+    """Whether its values are compared as they are written."""
+    return field not in ("message", "event.id") and ecs.field_type(field).kind not in ("text", *_TYPES)
 
 
 def _of_field(node: Node, now: datetime) -> Condition:
@@ -150,8 +166,12 @@ def _equal(field: str, value: str, now: datetime) -> Condition:
         return f"{_columns.ID} = ?::BLOB", [id_octets(value)]
     if kind in _TYPES:
         return f"{column(field)} = ?", [_typed(field, value, now)]
-    found = forms(value)
-    return _each(field, "{} = ?" if len(found) == 1 else f"{{}} IN ({', '.join('?' * len(found))})", list(found))
+    return _one_of(field, [value])
+
+
+def _one_of(field: str, values: list[str]) -> Condition:
+    found = list(dict.fromkeys(form for value in values for form in forms(value)))
+    return _each(field, "{} = ?" if len(found) == 1 else f"{{}} IN ({', '.join('?' * len(found))})", found)
 
 
 def _each(field: str, test: str, values: list[Any]) -> Condition:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from ipaddress import ip_network
 from typing import Any as Whatever
@@ -45,18 +45,36 @@ def source_node(logsource: Mapping[str, Whatever]) -> Node:
     wanted = {k: str(v).lower() for k, v in logsource.items() if k in ("product", "category", "service") and v}
     if not wanted:
         return Everything()
-    nodes: list[Node] = []
+    entries = []
     for entry in json.loads(log_sources()):
         said = {k: str(v).lower() for k, v in entry["is"].items()}
         if wanted.items() <= said.items():
-            nodes.append(_all([_one_of(field, values) for field, values in entry["when"].items()]))
-    if not nodes:
+            entries.append({field: frozenset(map(str, values)) for field, values in entry["when"].items()})
+    if not entries:
         raise ConditionError(f"logsource: no event is ever of {', '.join(wanted.values())}")
-    return _any(nodes)
+    return _any([_all([_one_of(f, values) for f, values in entry.items()]) for entry in _widest(entries)])
 
 
-def _one_of(field: str, values: list[str]) -> Node:
-    return Exists(field) if "*" in values else _any([Term(field, str(value)) for value in values])
+def _widest(entries: list[dict[str, frozenset[str]]]) -> list[dict[str, frozenset[str]]]:
+    """The same events by fewer entries: those of one field together, and none that is within them.
+
+    A bare `product: windows` is hundreds of entries, most of them an event id of a channel that is one itself.
+    """
+    whole: dict[str, frozenset[str]] = {}
+    for entry in entries:
+        if len(entry) == 1:
+            ((field, values),) = entry.items()
+            whole[field] = whole.get(field, frozenset()) | values
+    kept: list[dict[str, frozenset[str]]] = [{field: values} for field, values in whole.items()]
+    for entry in entries:
+        is_within = any(field in entry and ("*" in values or entry[field] <= values) for field, values in whole.items())
+        if len(entry) > 1 and not is_within and entry not in kept:
+            kept.append(entry)
+    return kept
+
+
+def _one_of(field: str, values: Iterable[str]) -> Node:
+    return Exists(field) if "*" in values else _any([Term(field, value) for value in sorted(values)])
 
 
 def _selection(written: Whatever) -> Node:

@@ -19,7 +19,7 @@ from monitoring.store import Store, StoreWriter
 from soc.cases import CaseStore
 from soc.placeholders import Placeholders
 from soc.scheduled import Runner, Scheduled
-from soc.scheduled.condition import node_of
+from soc.scheduled.condition import _widest, node_of
 from soc.scheduled.counts import Counts
 from soc.scheduled.judge import Count, judged
 from soc.scheduled.rule import ScheduleError, load, scheduled_of
@@ -355,6 +355,19 @@ def test_a_store_chooses_the_events_the_engine_matches(
     assert not rules.refused  # an `all` over one value is refused by the engine, so none is drawn
     matched = {there[match.event].id for match in Matcher(rules).match([encode(one) for one in there])}
     assert {one.id for one in store.search(node_of(detection, {}), limit=None)} == matched
+
+
+_NAMED = st.sampled_from("abc")
+_ENTRY = st.dictionaries(_NAMED, st.frozensets(st.sampled_from("xyz*"), min_size=1, max_size=2), min_size=1)
+
+
+@given(st.lists(_ENTRY, max_size=6), st.dictionaries(_NAMED, st.sampled_from("xyzw")))
+def test_fewer_entries_are_of_the_same_events(entries: list[dict[str, frozenset[str]]], event: dict[str, str]) -> None:
+    def met(by: list[dict[str, frozenset[str]]]) -> bool:
+        return any(all(f in event and (event[f] in said or "*" in said) for f, said in entry.items()) for entry in by)
+
+    assert met(_widest(entries)) == met(entries)
+    assert len(_widest(entries)) <= len(entries)
 
 
 def test_what_a_run_that_failed_had_found_is_found_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
