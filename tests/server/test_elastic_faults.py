@@ -110,11 +110,17 @@ def test_a_full_disk_is_waited_for(tmp_path: Path, server: Node) -> None:
     writer = ElasticWriter(tmp_path, settings)
     writer.write([event(1)])
     _block(client, "full-events-log-2026.11.22", True)
-    room = threading.Timer(2.0, _block, (client, "full-events-log-2026.11.22", None))
-    room.start()
-    began = time.monotonic()
+    has_room = threading.Event()
+
+    def make_room() -> None:
+        has_room.set()
+        _block(client, "full-events-log-2026.11.22", None)
+
+    later = threading.Timer(2.0, make_room)
+    later.start()
     assert writer.write([event(n) for n in range(2, 50)]) == ()
-    assert time.monotonic() - began > 1.5
+    assert has_room.is_set()
+    later.join()
     writer.commit({"position": 50})
     writer.close()
     assert ElasticStore(settings).count() == 49
