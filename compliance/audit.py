@@ -34,7 +34,8 @@ def audit(
     folder = data_dir / "evidence"
     with _alone(folder, say):
         started = datetime.now(UTC)
-        run_id = f"{started:%Y%m%dT%H%M%SZ}-{uuid4().hex[:6]}"
+        before = evidence.runs(folder)
+        run_id = name_after(before[-1].name if before else "", started)
         assets = assets_of({name: str(device.role) for name, device in province.devices.items()})
         facts = declared(province)
         observations = gather(Scene(province=province, data_dir=data_dir, run_id=run_id), controls, say)
@@ -47,10 +48,21 @@ def audit(
             observations=observations,
             findings=assess(controls, observations, assets, facts),
         )
-        before = evidence.runs(folder)
         parent = evidence.head_of(before[-1]) if before else evidence.GENESIS
         evidence.write(folder, run, assets, facts, parent)
     return run
+
+
+def name_after(last: str, started: datetime) -> str:
+    """The name of a run: when it began, and later than the run before it even in one second or by a clock put back.
+
+    The chain goes from name to name.
+    """
+    stamp = f"{started:%Y%m%dT%H%M%S%f}"
+    day, _, clock = last.partition("Z")[0].partition("T")
+    if last and stamp <= (known := f"{day}T{clock.ljust(12, '9')}"):
+        stamp = f"{day}T{int(known.partition('T')[2]) + 1:012}"
+    return f"{stamp}Z-{uuid4().hex[:6]}"
 
 
 @contextmanager
